@@ -1,0 +1,1 @@
+"""The harness: one YAML file in, one stamped record a run out."""

@@ -1,0 +1,133 @@
+"""The command line of the harness: `run`, `plan` and `list`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zoo.core.errors import UserError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from benchmarks.executor import Outcome, Setting
+    from benchmarks.plan import Plan
+
+CONFIGS = Path("configs")
+HEADLINE = ("ndcg@10", "recall@50", "auc/watch", "auc/like", "latency_ms/p50")
+"""Metrics shown on the line of a finished run, those it has."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs a command; 0 if all went well, 1 if a run failed, 2 for a mistake of the user's."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return int(arguments.command(arguments))
+    except UserError as error:
+        for line in str(error).splitlines():
+            print(f"error: {line}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from here", file=sys.stderr)
+        return 130
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m benchmarks", description="Train, evaluate and record zoo models.")
+    commands = parser.add_subparsers(required=True, metavar="command")
+    for name, command, text in (
+        ("run", _run, "run what has no record yet"),
+        ("plan", _plan, "show what would run, and what has a record"),
+    ):
+        sub = commands.add_parser(name, help=text)
+        sub.set_defaults(command=command)
+        sub.add_argument("suite", type=Path, help="such as configs/suites/quickstart.yaml")
+        sub.add_argument("changes", nargs="*", metavar="key=value", help="such as seeds=[0] recall/two_tower.fit.lr=1e-2")
+        sub.add_argument("--runs", type=Path, default=Path("runs"), help="folder of records (default: runs)")
+        sub.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="runs at once (default: all cores)")
+        sub.add_argument("--again", action="store_true", help="run everything, records or not")
+    sub = commands.add_parser("list", help="list entries, funnels, suites, datasets, protocols and models")
+    sub.set_defaults(command=_list)
+    return parser
+
+
+def _resolved(arguments: argparse.Namespace, data: bool) -> tuple[Plan, Setting]:
+    """The plan and where it runs; with the data prepared, so that workers only load it."""
+    from benchmarks.datasets import load_config
+    from benchmarks.executor import Setting
+    from benchmarks.suite import resolve_suite
+
+    if arguments.workers < 1:
+        raise UserError(f"--workers: found {arguments.workers}, expected at least 1")
+    plan = resolve_suite(arguments.suite, arguments.changes, CONFIGS, check_dataset=load_config)
+    file = CONFIGS / "datasets" / f"{plan.dataset}.yaml"
+    config = load_config(file)
+    if data:
+        from benchmarks.datasets import prepare
+
+        prepare(config)
+    return plan, Setting(file, plan.protocol, config.fingerprint, arguments.runs, arguments.workers)
+
+
+def _plan(arguments: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from benchmarks.executor import finished
+    from benchmarks.plan import describe
+
+    plan, setting = _resolved(arguments, data=False)
+    done = sum(finished(spec, setting) is not None for spec in plan.runs)
+    console = Console()
+    console.print(describe(plan))
+    console.print(f"{done} of {len(plan.runs)} runs have a record in {arguments.runs}")
+    return 0
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from benchmarks.executor import execute
+    from benchmarks.plan import describe
+
+    console = Console()
+    plan, setting = _resolved(arguments, data=True)
+    console.print(describe(plan))
+    console.print(f"{setting.workers} at once, one thread each, on {_device()}; records in {arguments.runs}/")
+    outcomes = []
+    for outcome in execute(plan, setting, arguments.again):
+        outcomes.append(outcome)
+        _tell(console, outcome, len(outcomes), len(plan.runs))
+    failed = [outcome for outcome in outcomes if outcome.record.status == "failed"]
+    if failed:
+        console.print(f"{len(failed)} of {len(plan.runs)} runs failed; run again to retry them")
+    return 1 if failed else 0
+
+
+def _tell(console: Console, outcome: Outcome, number: int, total: int) -> None:
+    record = outcome.record
+    if record.status == "failed":
+        text = f"FAILED {record.error}"
+    else:
+        shown = [f"{name} {record.metrics[name].mean:.3f}" for name in HEADLINE if name in record.metrics]
+        took = f"{outcome.seconds:.1f} s" if outcome.seconds else "has a record"
+        text = "  ".join([*shown, took])
+    line = f"[{number:>{len(str(total))}}/{total}] {outcome.spec.entry} seed {outcome.spec.seed}: {text}"
+    console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _device() -> str:
+    import torch
+
+    return torch.cuda.get_device_name() if torch.cuda.is_available() else "the CPU"
+
+
+def _list(_: argparse.Namespace) -> int:
+    from benchmarks.suite import available
+
+    for kind, names in available(CONFIGS).items():
+        print(f"{kind}: {', '.join(names)}")
+    return 0

@@ -1,0 +1,149 @@
+"""From ranked lists or probabilities to metrics with intervals, and the arrays that they come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmarks.configs import ProtocolConfig
+from benchmarks.intervals import Arrays, Interval, bootstrap_weights, pooled_interval, user_interval
+from zoo.core.schema import Schema
+from zoo.core.types import Batch, Candidates
+from zoo.metrics import functional as M
+
+LIST_LENGTH = 20
+"""Length of the lists whose diversity is measured."""
+
+
+@dataclass
+class Measured:
+    """Metrics of one run.
+
+    Attributes:
+        metrics: Means with intervals over users, in the order they were added.
+        arrays: `user/<metric>` `(U,)` and `boot/<metric>` `(R,)`, as a record keeps them.
+    """
+
+    metrics: dict[str, Interval] = field(default_factory=dict)
+    arrays: Arrays = field(default_factory=dict)
+
+    def add_users(self, name: str, values: Tensor) -> None:
+        """A metric with one value `(U,)` per request, NaN where it is not defined; left out if nowhere."""
+        array = values.double().numpy()
+        if not np.isnan(array).all():
+            self.arrays[f"user/{name}"] = array.astype(np.float32)
+            self.metrics[name] = user_interval(self.arrays[f"user/{name}"])
+
+    def add_pooled(self, name: str, value: float, replicates: Tensor | None = None) -> None:
+        """A metric of all requests together, with its value `(R,)` under the shared resamples if known."""
+        if replicates is None:
+            self.metrics[name] = Interval(float(value))
+            return
+        self.arrays[f"boot/{name}"] = replicates.double().numpy().astype(np.float32)
+        self.metrics[name] = pooled_interval(float(value), self.arrays[f"boot/{name}"])
+
+    def add_numbers(self, numbers: Mapping[str, float]) -> None:
+        """Plain numbers, such as latencies."""
+        self.metrics |= {name: Interval(float(value)) for name, value in numbers.items()}
+
+
+def resamples(users: int) -> Tensor:
+    """`(R, U)` float, the resamples of users that all records share."""
+    return torch.from_numpy(bootstrap_weights(users).astype(np.float32))
+
+
+def add_ranking(
+    measured: Measured, ids: Tensor, targets: Tensor, protocol: ProtocolConfig, segments: Mapping[str, Tensor]
+) -> None:
+    """Recall, hit rate, NDCG and reciprocal rank, overall and by segment.
+
+    Args:
+        measured: Added to.
+        ids: `(U, K)` ranked lists, 0 is padding; cut-offs beyond K are left out.
+        targets: `(U, T)` relevant items; users without any count nowhere.
+        protocol: Names the cut-offs.
+        segments: `(U,)` bool by name.
+    """
+    values = {f"recall@{k}": M.recall_at_k(ids, targets, k) for k in protocol.recall_at if k <= ids.shape[1]}
+    values |= {f"ndcg@{k}": M.ndcg_at_k(ids, targets, k) for k in protocol.ndcg_at if k <= ids.shape[1]}
+    values |= {f"hit@{LIST_LENGTH}": M.hit_at_k(ids, targets, LIST_LENGTH), "mrr": M.mrr(ids, targets)}
+    for name, value in values.items():
+        measured.add_users(name, value)
+    for segment, member in segments.items():
+        for name, value in values.items():
+            if not name.startswith(("hit", "mrr")):
+                measured.add_users(f"{segment}/{name}", value.masked_fill(~member, torch.nan))
+
+
+def add_diversity(measured: Measured, ids: Tensor, hot: Tensor, counts: Tensor) -> None:
+    """Distance within the list, entropy of its categories, novelty, and coverage of the catalogue.
+
+    Args:
+        measured: Added to.
+        ids: `(U, K)` ranked lists, of which the first 20 count.
+        hot: `(n_items + 1, G)` categories of every item, 0 or 1.
+        counts: `(n_items + 1,)` events of every item in training.
+    """
+    shown, n_items = ids[:, :LIST_LENGTH], len(hot) - 1
+    measured.add_users(f"ild@{LIST_LENGTH}", M.intra_list_distance(shown, hot))
+    measured.add_users(f"genre_entropy@{LIST_LENGTH}", M.category_entropy(shown, hot))
+    measured.add_users(f"novelty@{LIST_LENGTH}", M.novelty(shown, counts))
+    weights = resamples(len(ids))
+    for name, metric in (("coverage", M.coverage), ("gini", M.gini)):
+        value, replicates = metric(shown, n_items), metric(shown, n_items, weights)
+        # A resample holds fewer different users, so both are biased; the spread is kept, the centre is not.
+        measured.add_pooled(f"{name}@{LIST_LENGTH}", float(value), replicates - replicates.mean() + value)
+
+
+def add_tasks(measured: Measured, predicted: Batch, candidates: Batch, schema: Schema) -> None:
+    """AUC, GAUC, log loss and calibration of every task, where it is defined.
+
+    Args:
+        measured: Added to.
+        predicted: `(U, K)` logits by task.
+        candidates: `item_id` and `label:<task>`, `(U, K)`.
+        schema: Names the tasks and what they are given.
+    """
+    users, mask = len(candidates["item_id"]), candidates["item_id"] > 0
+    rows = torch.arange(users)[:, None].expand_as(mask)
+    weights = resamples(users)
+    for task in schema.tasks:
+        defined = mask & (candidates[f"label:{task.given}"] > 0) if task.given else mask
+        logits, labels, group = (x[defined] for x in (predicted[task.name], candidates[f"label:{task.name}"], rows))
+        measured.add_pooled(f"auc/{task.name}", M.auc(logits, labels), M.auc_replicates(logits, labels, group, weights))
+        value, per_user = M.gauc(logits, labels, group, users)
+        size = torch.bincount(group, minlength=users).float().masked_fill(per_user.isnan(), 0)
+        measured.add_pooled(f"gauc/{task.name}", value, _ratio(weights, per_user.nan_to_num() * size, size))
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, labels, reduction="none")
+        count = torch.bincount(group, minlength=users).float()
+        total = torch.bincount(group, loss, minlength=users)
+        measured.add_pooled(f"logloss/{task.name}", M.log_loss(logits, labels), _ratio(weights, total, count))
+        probability = logits.sigmoid()
+        expected, observed = (torch.bincount(group, x, minlength=users) for x in (probability, labels))
+        value = M.pcoc(probability, labels)
+        measured.add_pooled(f"pcoc/{task.name}", value, _ratio(weights, expected, observed))
+        measured.add_pooled(f"ece/{task.name}", M.ece(probability, labels))
+
+
+def add_survival(measured: Measured, traced: Mapping[str, Candidates], targets: Tensor) -> None:
+    """The share of each user's targets that is still alive after every stage of a funnel."""
+    for stage, candidates in traced.items():
+        if candidates.ids.shape[1]:
+            value = M.recall_at_k(candidates.ids, targets, candidates.ids.shape[1])
+            measured.add_users(f"survival/{stage}", value)
+
+
+def add_unique_finds(measured: Measured, merged: Candidates, targets: Tensor, channels: list[str]) -> None:
+    """The share of each user's targets that only one channel found, by channel."""
+    for number, channel in enumerate(channels):
+        only = merged.ids.masked_fill(merged.source != 1 << number, 0)
+        measured.add_users(f"unique_finds/{channel}", M.recall_at_k(only, targets, only.shape[1]))
+
+
+def _ratio(weights: Tensor, above: Tensor, below: Tensor) -> Tensor:
+    """`(R,)` Σ above / Σ below under every resample `(R, U)` of users."""
+    return (weights @ above.float()) / (weights @ below.float()).clamp(min=1e-12)

@@ -1,0 +1,77 @@
+"""What a suite comes down to: a list of runs, each known by a hash of all that shapes its result."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from itertools import groupby
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.configs import ProtocolConfig
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """One run.
+
+    Attributes:
+        entry: The name to show: `recall/two_tower`, `funnels/ml-100k`, `recall/two_tower+fit.lr=1e9`.
+        model: Name in the registry, `funnel` for funnels.
+        stage: Its stage, `funnel` for funnels.
+        seed: The seed.
+        config: Plain JSON with all defaults: model, params, fit and index (a funnel: its stages), dataset,
+            protocol, and in `entries` the configs of all entries whose output it works on.
+        command: Makes this run again, and no other.
+    """
+
+    entry: str
+    model: str
+    stage: str
+    seed: int
+    config: dict[str, Any]
+    command: str
+
+    def key(self, dataset_fingerprint: str) -> str:
+        """16 hex digits: the same whenever the result must be, so it is the id of the record."""
+        whole = {"config": self.config, "seed": self.seed, "dataset_fingerprint": dataset_fingerprint}
+        text = json.dumps(whole, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A resolved suite.
+
+    Attributes:
+        suite_name: The name of its file.
+        dataset: Name of the dataset.
+        protocol: The protocol of all runs.
+        runs: Entries in the order of the suite, then funnels, each with every seed.
+    """
+
+    suite_name: str
+    dataset: str
+    protocol: ProtocolConfig
+    runs: list[RunSpec]
+
+
+def describe(plan: Plan) -> Table:
+    """The plan as a table, one row for each entry."""
+    from rich.table import Table
+
+    title = f"{plan.suite_name}: {plan.dataset}, {plan.protocol.label}, {len(plan.runs)} runs"
+    table = Table("entry", "model", "seeds", title=title, title_justify="left")
+    for (entry, model), runs in groupby(plan.runs, key=lambda run: (run.entry, run.model)):
+        # Text with brackets, such as +params.hidden=[64], would be read as markup.
+        table.add_row(*map(_escaped, (entry, model, " ".join(str(run.seed) for run in runs))))
+    return table
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

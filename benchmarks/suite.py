@@ -1,0 +1,212 @@
+"""From a suite's YAML and changes on the command line to a plan, or to every mistake in all files at once."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from benchmarks.configs import ProtocolConfig, SuiteConfig
+from benchmarks.entries import Json, config_names, entry_names, find_config, find_entry, resolve_entry
+from benchmarks.funnels import FunnelConfig, change, references
+from benchmarks.overrides import Overrides, assignments, suffix
+from benchmarks.plan import Plan, RunSpec
+from benchmarks.plan import describe as describe
+from zoo.core.check import check, to_plain
+from zoo.core.errors import UserError
+from zoo.core.mistakes import ConfigErrors, Mistake, Mistakes
+from zoo.core.registry import list_models
+from zoo.core.yaml import Node, found, load
+
+
+def available(configs_root: Path | str = "configs") -> dict[str, list[str]]:
+    """The names of all entries, funnels, suites, datasets, protocols and models; no model is imported."""
+    root = Path(configs_root)
+    kinds = ("funnels", "suites", "datasets", "protocols")
+    named = {kind: config_names(root, kind) for kind in kinds}
+    return {"entries": entry_names(root), **named, "models": list_models()}
+
+
+def resolve_suite(
+    path: Path | str,
+    overrides: Iterable[str] = (),
+    configs_root: Path | str = "configs",
+    check_dataset: Callable[[Path], object] = load,
+) -> Plan:
+    """Reads and checks a suite and all it names; runs nothing.
+
+    Args:
+        path: The suite's YAML.
+        overrides: `seeds=[0]`, `dataset=…`, `protocol.window=validation`; of an entry or funnel of the suite
+            `recall/two_tower.fit.lr=1e9`, `funnels/ml-100k.merge.total=200`. A change of an entry is for its
+            own runs, not for the funnels that use it.
+        configs_root: The folder of all configs.
+        check_dataset: Called with the dataset's file; raises UserError if it has a mistake.
+
+    Raises:
+        ConfigErrors: With the mistakes of all files.
+    """
+    return _Resolver(Path(path), overrides, Path(configs_root), check_dataset).plan()
+
+
+@dataclass(frozen=True)
+class _Job:
+    """An entry or funnel before it is multiplied by the seeds.
+
+    Attributes:
+        name: How the command line calls it, `recall/popular` or `funnels/ml-100k`.
+        stage: Its stage, or `funnel`.
+        config: What is particular to it.
+        changes: What the suite and the command line changed.
+    """
+
+    name: str
+    stage: str
+    config: Json
+    changes: Json
+
+    @property
+    def shown(self) -> str:
+        return self.name + suffix(self.changes)
+
+    def run(self, seed: int, suite: SuiteConfig, protocol: ProtocolConfig, command: list[str]) -> RunSpec:
+        split = to_plain(protocol)
+        if self.stage == "recall":
+            del split["candidates"]  # nothing a recall model does depends on them
+        config = {**self.config, "dataset": suite.dataset, "protocol": split}
+        only = [f"entries=[{self.name}]", "funnels=[]"]
+        if self.stage == "funnel":
+            only = ["entries=[]", f"funnels=[{self.name.removeprefix('funnels/')}]"]
+        changed = [f"{self.name}.{change}" for change in assignments(self.changes)]
+        line = shlex.join([*command, f"seeds=[{seed}]", *only, *changed])
+        return RunSpec(self.shown, config["model"], self.stage, seed, config, line)
+
+
+class _Resolver:
+    """Resolves one suite; goes on after a mistake, so values may be None until `raise_if_any`."""
+
+    def __init__(
+        self, path: Path, overrides: Iterable[str], root: Path, check_dataset: Callable[[Path], object]
+    ) -> None:
+        self.path, self.root, self.check_dataset = path, root, check_dataset
+        self.mistakes = Mistakes()
+        self.overrides = Overrides(overrides, self.mistakes)
+        file = self.mistakes.attempt(lambda: load(path))
+        if file is None:
+            raise ConfigErrors(self.mistakes.found)
+        self.suite = file.merged(self.overrides.of_suite())
+        self.channels: Json = {}  # resolved entries that find the candidates of all stages after recall
+
+    def plan(self) -> Plan:
+        suite = self.mistakes.attempt(lambda: check(_with_mappings(self.suite), SuiteConfig))
+        self.dataset()
+        protocol = self.protocol()
+        jobs = [self.entry(item, f"entries[{i}]") for i, item in enumerate(self.suite.items("entries"))]
+        self.look_for_twins([job.shown for job in jobs if job])
+        jobs += [self.funnel(ref, f"funnels[{i}]") for i, ref in enumerate(self.suite.items("funnels"))]
+        self.overrides.tell_unused(self.names(), self.mistakes)
+        self.mistakes.raise_if_any()
+        assert suite and protocol
+        command = ["python", "-m", "benchmarks", "run", str(self.path), *self.overrides.shared()]
+        runs = [job.run(seed, suite, protocol, command) for job in jobs if job for seed in suite.seeds]
+        return Plan(self.path.stem, suite.dataset, protocol, runs)
+
+    def dataset(self) -> None:
+        ref = _text(self.suite.get("dataset"))
+        if ref is None:
+            return
+        try:
+            self.check_dataset(find_config(self.root, "datasets", ref, "dataset"))
+        except ConfigErrors as errors:
+            self.mistakes.found += errors.mistakes
+        except UserError as error:
+            self.mistakes.found.append(Mistake("", None, "", str(error)))
+
+    def protocol(self) -> ProtocolConfig | None:
+        changes = self.overrides.below("protocol")
+        node = self.read("protocols", _text(self.suite.get("protocol")), "protocol")
+        if node is None:
+            return None
+        node = node.merged(changes)
+        for i, channel in enumerate((node.get("candidates") or node).items("channels")):
+            self.use(self.channels, channel, f"candidates.channels[{i}]", "recall", "protocol")
+        return self.mistakes.attempt(lambda: _protocol(node, changes), "protocol")
+
+    def entry(self, item: Node, key: str) -> _Job | None:
+        ref, inline = item, replace(item, value={})
+        if item.children:
+            ref, key = item.children.get("entry", item), f"{key}.entry"
+            inline = replace(item, value={k: node for k, node in item.children.items() if k != "entry"})
+        if not (name := _text(ref)):
+            return None
+        changes = inline.merged(self.overrides.below(str(name.value)))
+        path = self.mistakes.attempt(lambda: find_entry(self.root, ref, key))
+        config = path and self.mistakes.attempt(lambda: resolve_entry(path, changes), str(name.value))
+        stage = str(name.value).split("/")[0]
+        uses = {} if stage == "recall" else {"entries": dict(self.channels)}
+        return _Job(str(name.value), stage, {**config, **uses}, changes.plain()) if config else None
+
+    def funnel(self, ref: Node, key: str) -> _Job | None:
+        name = f"funnels/{ref.value}"
+        changes = self.overrides.below(name)
+        file = self.read("funnels", _text(ref), key)
+        if file is None:
+            return None
+        node = self.mistakes.attempt(lambda: change(file, changes), name) or file
+        uses = dict(self.channels)
+        for place, stage, entry in references(node):
+            self.use(uses, entry, place, stage, name)
+        self.mistakes.attempt(lambda: self.same_dataset(node.get("dataset")), name)
+        config = self.mistakes.attempt(lambda: check(node, FunnelConfig), name)
+        parts = {"model": "funnel", "stages": to_plain(config.stages), "entries": uses} if config else {}
+        return _Job(name, "funnel", parts, changes.plain())
+
+    def read(self, kind: str, ref: Node | None, key: str) -> Node | None:
+        return ref and self.mistakes.attempt(lambda: load(find_config(self.root, kind, ref, key)))
+
+    def use(self, uses: Json, ref: Node, key: str, stage: str, under: str) -> None:
+        """Adds the entry that `ref` names to the entries a run depends on."""
+        path = _text(ref) and self.mistakes.attempt(lambda: find_entry(self.root, ref, key, stage), under)
+        uses[str(ref.value)] = path and self.mistakes.attempt(lambda: resolve_entry(path))
+
+    def same_dataset(self, own: Node | None) -> None:
+        expected = self.suite.get("dataset")
+        known = config_names(self.root, "datasets")
+        if own and expected and expected.value in known and own.value != expected.value:
+            text = f"expected the dataset of the suite, {found(expected)}, found {found(own)}"
+            raise ConfigErrors([own.mistake("dataset", text)])
+
+    def look_for_twins(self, names: list[str]) -> None:
+        for name in dict.fromkeys(name for name in names if names.count(name) > 1):
+            entries = self.suite.children["entries"]
+            self.mistakes.found.append(entries.mistake("entries", f"{name!r} is listed more than once"))
+
+    def names(self) -> list[str]:
+        entries = [item.get("entry") or item for item in self.suite.items("entries")]
+        funnels = [f"funnels/{ref.value}" for ref in self.suite.items("funnels")]
+        return [str(ref.value) for ref in entries] + funnels
+
+
+def _protocol(node: Node, changes: Node) -> ProtocolConfig:
+    if own := node.get("name"):
+        raise ConfigErrors([own.mistake("name", "a protocol is named by its file, remove the key")])
+    # Records of different splits must not look alike; the window is in the label as it is.
+    renamed = suffix({key: value for key, value in changes.plain().items() if key != "window"})
+    name = Path(node.file).stem + re.sub(r"[@/\s]", "_", renamed)
+    return replace(check(node, ProtocolConfig), name=name)
+
+
+def _with_mappings(suite: Node) -> Node:
+    """The suite with every entry written as a mapping."""
+    entries = suite.get("entries")
+    if entries is None or not isinstance(entries.value, list):
+        return suite
+    items = [replace(i, value={"entry": i}) if isinstance(i.value, str) else i for i in entries.value]
+    return replace(suite, value={**suite.children, "entries": replace(entries, value=items)})
+
+
+def _text(node: Node | None) -> Node | None:
+    """The node if it is text; if not, the check of its file tells the mistake."""
+    return node if node is not None and isinstance(node.value, str) else None

@@ -1,0 +1,52 @@
+"""Top-k that is the same everywhere: best first, equal scores by lower position."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def stable_topk(scores: Tensor, k: int) -> tuple[Tensor, Tensor]:
+    """The `k` best columns of every row; unlike `torch.topk`, ties always go to the lower column.
+
+    Args:
+        scores: `(B, N)`, without NaN.
+        k: How many, at least 1; at most N are returned.
+
+    Returns:
+        Values and int64 column indices, both `(B, min(k, N))`.
+    """
+    k = min(k, scores.shape[1])
+    index = _columns(scores, k).sort(dim=1).values
+    values, order = scores.gather(1, index).sort(dim=1, descending=True, stable=True)
+    return values, index.gather(1, order)
+
+
+def _columns(scores: Tensor, k: int) -> Tensor:
+    """The chosen columns `(B, k)` in no particular order."""
+    if k == scores.shape[1]:
+        return torch.arange(k, device=scores.device).expand(scores.shape)
+    values, index = scores.topk(k + 1, dim=1)
+    # topk picks arbitrarily among equals, which matters only in rows where the cut runs through a tie.
+    tied = values[:, k - 1] == values[:, k]
+    index = index[:, :k]
+    if tied.any():
+        index[tied] = _lowest_columns(scores[tied], values[tied, k - 1 : k], k)
+    return index
+
+
+def _lowest_columns(scores: Tensor, threshold: Tensor, k: int) -> Tensor:
+    """Every column above `threshold` `(B, 1)`, filled up to `k` with the first ones equal to it."""
+    above, equal = scores > threshold, scores == threshold
+    room = k - above.sum(dim=1, keepdim=True)
+    keep = above | (equal & (equal.cumsum(dim=1, dtype=torch.int32) <= room))
+    return keep.nonzero()[:, 1].view(-1, k)
+
+
+def is_member(ids: Tensor, sets: Tensor) -> Tensor:
+    """`(B, K)` bool: whether each id of `ids` `(B, K)` is in that row of `sets` `(B, S)`; 0 never is."""
+    if not sets.shape[1]:
+        return torch.zeros_like(ids, dtype=torch.bool)
+    ordered = sets.sort(dim=1).values
+    place = torch.searchsorted(ordered, ids.contiguous()).clamp(max=sets.shape[1] - 1)
+    return (ordered.gather(1, place) == ids) & (ids > 0)

@@ -1,0 +1,148 @@
+"""`Store`: what serving needs of the data, without the data: encoder, catalogue, and what known users did."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from zoo.core.errors import UserError, did_you_mean
+from zoo.core.types import Batch, Request
+from zoo.data.encode import Encoder
+from zoo.data.split import Requests
+from zoo.data.views import Snapshot, history_statistics
+
+History: TypeAlias = "Sequence[str] | Mapping[str, Sequence[str]]"
+
+
+@dataclass(frozen=True)
+class Store:
+    """Turns raw users and histories into requests.
+
+    Attributes:
+        encoder: Raw values to ids.
+        catalogue: Features of all items, `(n_items + 1, …)`.
+        users: By known user, `(n_users + 1, …)`, row 0 empty: profile features, `history:<behaviour>` and `seen`
+            item ids newest first, `last` time of the newest event in seconds.
+        rates: Overall share of every labelled behaviour.
+        history_length: Events kept in the histories of a request.
+    """
+
+    encoder: Encoder
+    catalogue: Batch
+    users: Batch
+    rates: dict[str, float]
+    history_length: int
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> Store:
+        """What the snapshot knows of the users with events before its cut."""
+        events, names = snapshot.events, snapshot.encoder.roles
+        row = (events.before(snapshot.cut) > events.offsets[:-1]).nonzero().squeeze(1)
+        end = events.before(snapshot.cut)[row]
+        requests = Requests(row, end, end, events.time[end - 1], torch.zeros(len(row), dtype=torch.bool))
+        users = {name: snapshot.users[name][row] for name in ("user_id", *names.user)}
+        for name in names.behaviours:
+            users[f"history:{name}"] = snapshot.history(requests, name, snapshot.history_length)
+        users |= {"seen": snapshot.history(requests, names.base), "last": requests.time}
+        users |= {f"events:{name}": snapshot.count(requests, name) for name in names.behaviours}
+        padded = {name: torch.cat([torch.zeros_like(x[:1]), x]) for name, x in users.items()}
+        return cls(snapshot.encoder, snapshot.catalogue, padded, snapshot.rates, snapshot.history_length)
+
+    def request(
+        self,
+        users: Sequence[str | None],
+        histories: Sequence[History | None] | None = None,
+        profiles: Mapping[str, Sequence[Any]] | None = None,
+        time: int | None = None,
+    ) -> Request:
+        """Requests of known users, unknown users, or bare histories.
+
+        Args:
+            users: Raw user ids; one that is not known, or None, is a new user.
+            histories: In place of what is known of a user: raw item ids, newest first, or a mapping of
+                behaviour to such ids. Unknown items are left out; None keeps what is known.
+            profiles: Raw profile columns of all users, in place of what is known.
+            time: Of the request, seconds since 1970 UTC; by default right after the user's newest event.
+        """
+        index = self.encoder.ids("user_id", [user or "" for user in users])
+        state = {name: value[index] for name, value in self.users.items()}
+        for row, history in enumerate(histories or ()):
+            if history is not None:
+                state = self._with_history(state, row, history)
+        if profiles:
+            state |= self._profiles(profiles, len(users))
+        now = state["last"] if time is None else torch.full_like(state["last"], time)
+        gap = torch.where(state["last"] > 0, now - state["last"], -1)
+        base, *labels = self.encoder.roles.behaviours
+        counts = {name: state.pop(f"events:{name}") for name in (base, *labels)}
+        clock = self.encoder.clock(torch.where(now > 0, now, -1))
+        del state["last"]
+        return Request(state | clock | history_statistics(counts.pop(base), counts, gap, self.rates))
+
+    def _profiles(self, profiles: Mapping[str, Sequence[Any]], rows: int) -> Batch:
+        valid = list(self.encoder.roles.user)
+        if unknown := [name for name in profiles if name not in valid]:
+            raise UserError(f"profile: unknown column {unknown[0]!r}{did_you_mean(unknown[0], valid)}")
+        encoded = self.encoder.user_features(profiles, rows)
+        return {name: encoded[name] for name in profiles}
+
+    def _with_history(self, state: Batch, row: int, history: History) -> Batch:
+        """The state with the history of one user replaced."""
+        behaviours, base = list(self.encoder.roles.behaviours), self.encoder.roles.base
+        given = history if isinstance(history, Mapping) else {base: history}
+        if unknown := [name for name in given if name not in behaviours]:
+            raise UserError(f"history: unknown behaviour {unknown[0]!r}{did_you_mean(unknown[0], behaviours)}")
+        ids = {name: self.encoder.ids("item_id", given.get(name, ())) for name in behaviours}
+        ids = {name: x[x > 0] for name, x in ids.items()}
+        state = _placed(state, row, "seen", ids[base], len(ids[base]))
+        for name in behaviours:
+            state = _placed(state, row, f"history:{name}", ids[name], self.history_length)
+            state = _placed(state, row, f"events:{name}", torch.tensor(len(ids[name])))
+        return _placed(state, row, "last", torch.tensor(0))
+
+    def save(self, folder: Path) -> None:
+        """Writes `encoder.json`, `catalogue.safetensors`, `users.safetensors` and `store.json`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ("catalogue", "users"):
+            tensors = {key: value.contiguous() for key, value in getattr(self, name).items()}
+            save_file(tensors, folder / f"{name}.safetensors.tmp")
+            (folder / f"{name}.safetensors.tmp").replace(folder / f"{name}.safetensors")
+        facts = {"rates": self.rates, "history_length": self.history_length}
+        for name, text in (("encoder.json", self.encoder.to_json()), ("store.json", json.dumps(facts))):
+            (folder / f"{name}.tmp").write_text(text)
+            (folder / f"{name}.tmp").replace(folder / name)
+
+    @classmethod
+    def load(cls, folder: Path) -> Store:
+        """The inverse of `save`.
+
+        Raises:
+            UserError: A file is missing or damaged.
+        """
+        try:
+            encoder = Encoder.from_json((folder / "encoder.json").read_text())
+            tables = [load_file(folder / f"{name}.safetensors") for name in ("catalogue", "users")]
+            return cls(encoder, *tables, **json.loads((folder / "store.json").read_text()))
+        except (OSError, ValueError, TypeError, SafetensorError) as error:
+            raise UserError(f"{folder}: no saved encoders ({error})") from error
+
+
+def _placed(state: Batch, row: int, name: str, value: Tensor, width: int | None = None) -> Batch:
+    """The state with one cell replaced; a row of ids is cut or padded, and the column widened, to fit."""
+    column = state[name].clone()
+    if width is None:
+        column[row] = value
+        return {**state, name: column}
+    if column.shape[1] < width:
+        column = torch.nn.functional.pad(column, (0, width - column.shape[1]))
+    column[row] = 0
+    column[row, : min(len(value), column.shape[1])] = value[: column.shape[1]]
+    return {**state, name: column}

@@ -1,0 +1,123 @@
+"""Features of candidates: columns from the channels, the join with the catalogue, and the scores of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from zoo.core.schema import Feature, Schema
+from zoo.core.types import Batch, Candidates, Request
+from zoo.funnel.merge import Channel
+
+RECENT = 20
+"""Newest events that a taste is read from."""
+
+
+@dataclass(frozen=True)
+class Annotate:
+    """Adds what every channel thinks of every candidate, whoever found it.
+
+    The columns are `<channel>:<name>` for each column of the channel's model, and `<channel>:rank`,
+    log(1 + rank by score among the request's candidates).
+    """
+
+    channels: Sequence[Channel]
+
+    def __call__(self, request: Request, candidates: Candidates) -> Candidates:
+        """The same candidates with columns."""
+        columns: Batch = {}
+        for channel in self.channels:
+            found = channel.model.columns(request, candidates.ids)
+            columns |= {f"{channel.name}:{name}": value.float() for name, value in found.items()}
+            columns[f"{channel.name}:rank"] = _ranks(found["score"], candidates.mask).log1p()
+        return candidates.with_columns(**columns)
+
+
+@dataclass(frozen=True)
+class FeatureJoin:
+    """Makes the batch a rank model reads: request, catalogue, columns and crosses.
+
+    A cross of a multi feature is the cosine of the candidate's values with those of the newest events; of a
+    categorical one, which is then a bin, the distance to their mean.
+
+    Attributes:
+        catalogue: Features of all items, `(n_items + 1, …)`.
+        schema: Whose cross features to compute.
+        behaviour: The history that a taste is read from.
+    """
+
+    catalogue: Batch
+    schema: Schema
+    behaviour: str
+
+    def __call__(self, request: Request, candidates: Candidates) -> Batch:
+        """Request features `(B, …)` and candidate features `(B, K, …)`."""
+        batch = {name: table[candidates.ids] for name, table in self.catalogue.items()}
+        history = request.features[f"history:{self.behaviour}"][:, :RECENT]
+        for cross in self.schema.having("cross"):
+            batch[cross.name] = self._cross(self.schema[cross.of], history, batch[cross.of])
+        return request.features | batch | candidates.columns
+
+    def _cross(self, feature: Feature, history: Tensor, values: Tensor) -> Tensor:
+        past, events = self.catalogue[feature.name][history], (history > 0).float()
+        if feature.kind == "multi":
+            taste = F.normalize((_hot(past, feature.vocab) * events[..., None]).sum(1), dim=-1)
+            return torch.einsum("bkd,bd->bk", F.normalize(_hot(values, feature.vocab), dim=-1), taste)
+        known = events * (past > 0)
+        mean = (past * known).sum(1, keepdim=True) / known.sum(1, keepdim=True).clamp(min=1)
+        return torch.where((values > 0) & (known.sum(1, keepdim=True) > 0), (values - mean).abs(), 0.0)
+
+
+def crosses(schema: Schema) -> tuple[Feature, ...]:
+    """The crosses of a schema's item features: one each, `affinity:<multi>` or `distance:<binned>`."""
+    kinds = {"multi": "affinity", "categorical": "distance"}
+    items = schema.having("item")
+    return tuple(Feature(f"{kinds[f.kind]}:{f.name}", "cross", "numeric", of=f.name) for f in items)
+
+
+@dataclass(frozen=True)
+class Score:
+    """Scores candidates with a pre-rank or rank model and keeps the best.
+
+    The probability of each task becomes the column `p:<task>`; the score is the sum over tasks of their joint
+    probabilities, the expected number of behaviours, which a fusion may replace.
+
+    Attributes:
+        predict: Probabilities `(B, K)` by task, conditional where the task is.
+        join: Makes the batch.
+        keep: Most candidates to keep, None for all.
+    """
+
+    predict: Callable[[Batch], Batch]
+    join: FeatureJoin
+    keep: int | None = None
+
+    def __call__(self, request: Request, candidates: Candidates) -> Candidates:
+        """The best candidates, best first."""
+        if not candidates.ids.shape[1]:
+            return candidates
+        predicted = self.predict(self.join(request, candidates))
+        joint: Batch = {}
+        for task in self.join.schema.tasks:
+            joint[task.name] = predicted[task.name] * (joint[task.given] if task.given else 1.0)
+        scored = candidates.with_columns(**{f"p:{name}": value for name, value in predicted.items()})
+        scored = scored.with_scores(torch.stack(list(joint.values())).sum(0))
+        return scored.top(candidates.ids.shape[1] if self.keep is None else self.keep)
+
+
+def _hot(values: Tensor, vocab: int) -> Tensor:
+    """`(…, vocab)` one where a value `(…, length)` is present, padding not counted."""
+    out = torch.zeros(*values.shape[:-1], vocab, device=values.device).scatter_(-1, values, 1.0)
+    out[..., 0] = 0
+    return out
+
+
+def _ranks(scores: Tensor, mask: Tensor) -> Tensor:
+    """`(B, K)` float rank of each candidate by score, from 0."""
+    order = scores.masked_fill(~mask, -torch.inf).argsort(dim=1, descending=True, stable=True)
+    places = torch.arange(scores.shape[1], device=scores.device, dtype=torch.float32)
+    return torch.zeros_like(scores, dtype=torch.float32).scatter_(1, order, places.expand(order.shape))

@@ -1,0 +1,25 @@
+"""Explicit feature crosses."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+
+class CrossNetV2(nn.Module):
+    """`x_{l+1} = x_0 ∘ (W_l x_l + b_l) + x_l`, the cross network of DCN V2 (Wang et al., WWW 2021).
+
+    Args:
+        dim: Width of the input and output.
+        num_layers: Number of crosses, so polynomials up to degree `num_layers + 1`.
+    """
+
+    def __init__(self, dim: int, num_layers: int) -> None:
+        super().__init__()
+        self.layers = nn.ModuleList(nn.Linear(dim, dim) for _ in range(num_layers))
+
+    def forward(self, x0: Tensor) -> Tensor:
+        """`(…, dim)` for `(…, dim)`."""
+        x = x0
+        for layer in self.layers:
+            x = x0 * layer(x) + x
+        return x

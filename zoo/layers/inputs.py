@@ -1,0 +1,53 @@
+"""What most rank models start from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from zoo.core.schema import Feature
+from zoo.core.types import Batch
+from zoo.layers.embedding import FeatureEmbedding, id_table
+from zoo.layers.history import history_mean
+
+
+class RequestInput(nn.Module):
+    """`(B, dim)`: request-level features, and the mean of a history's item embeddings.
+
+    Args:
+        features: Request-level, histories not counted.
+        history: The sequence to average, or None.
+        embed_dim: Of every embedding.
+        history_length: Newest events used.
+        half_life: Of an event's weight, in events; None for a plain mean.
+    """
+
+    def __init__(
+        self,
+        features: Sequence[Feature],
+        history: Feature | None,
+        embed_dim: int,
+        history_length: int = 50,
+        half_life: float | None = None,
+    ) -> None:
+        super().__init__()
+        self.features = FeatureEmbedding(features, embed_dim)
+        self.sequence = history.name if history else None
+        self.dim = self.features.dim
+        if history:
+            self.table, self.length, self.half_life = id_table(history.vocab, embed_dim), history_length, half_life
+            self.dim += embed_dim
+
+    def forward(self, batch: Batch) -> Tensor:
+        """`(B, dim)`."""
+        parts = [self.features(batch)]
+        if self.sequence:
+            parts.append(history_mean(self.table, batch[self.sequence][:, : self.length], self.half_life))
+        return torch.cat(parts, dim=-1)
+
+
+def per_candidate(request: Tensor, candidate: Tensor) -> Tensor:
+    """`(B, K, Dr + Dc)` from `(B, Dr)` and `(B, K, Dc)`."""
+    return torch.cat([request[:, None].expand(-1, candidate.shape[1], -1), candidate], dim=-1)

@@ -1,0 +1,1 @@
+"""Prerank models, one a file."""

@@ -1,0 +1,1 @@
+"""Rank models, one a file."""

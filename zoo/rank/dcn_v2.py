@@ -1,0 +1,75 @@
+"""Explicit crosses of bounded degree beside, or under, an MLP."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor, nn
+
+from zoo.core.config import ModelConfig
+from zoo.core.registry import register
+from zoo.core.schema import Schema
+from zoo.core.types import Batch
+from zoo.layers.cross import CrossNetV2
+from zoo.layers.embedding import FeatureEmbedding
+from zoo.layers.inputs import RequestInput, per_candidate
+from zoo.layers.mlp import MLP
+from zoo.training import RankConfig, RankModel
+
+
+@dataclass(frozen=True)
+class DCNv2Config(RankConfig):
+    """Options of `rank/dcn_v2`, besides those of every rank model.
+
+    Attributes:
+        embed_dim: Of every embedding.
+        num_layers: Cross layers.
+        hidden: Widths of the MLP.
+        dropout: In the MLP.
+        structure: The MLP beside the crosses (`parallel`) or on top of them (`stacked`).
+        behaviour: History whose mean is a feature of the request; empty for none.
+        history_length: Newest events of it.
+        half_life: An event weighs half after this many newer ones; None for a plain mean.
+    """
+
+    embed_dim: int = 8
+    num_layers: int = 2
+    hidden: list[int] = field(default_factory=lambda: [64, 32])
+    dropout: float = 0.1
+    structure: Literal["parallel", "stacked"] = "parallel"
+    behaviour: str = ""
+    history_length: int = 50
+    half_life: float | None = None
+
+
+@register
+class DCNv2(RankModel):
+    """DCN V2: Improved Deep & Cross Network (Wang et al., WWW 2021, https://doi.org/10.1145/3442381.3450078).
+
+    Full-rank crosses, no mixture of low-rank experts. Unlike in the paper, one trunk serves several tasks, each with a linear head.
+    """
+
+    Config: ClassVar[type[ModelConfig]] = DCNv2Config
+
+    def __init__(self, schema: Schema, config: DCNv2Config) -> None:
+        super().__init__(schema, config)
+        history = schema.history(config.behaviour) if config.behaviour else None
+        features = self.used("user", "context")
+        self.request = RequestInput(features, history, config.embed_dim, config.history_length, config.half_life)
+        candidate = self.used("item_id", "item", "item_stat", "column", "cross")
+        self.candidate = FeatureEmbedding(candidate, config.embed_dim)
+        dim = self.request.dim + self.candidate.dim
+        self.crosses = CrossNetV2(dim, config.num_layers)
+        self.mlp = MLP(dim, config.hidden, config.dropout)
+        self.stacked = config.structure == "stacked"
+        width = self.mlp.dim if self.stacked else dim + self.mlp.dim
+        self.heads = nn.ModuleDict({task.name: nn.Linear(width, 1) for task in self.tasks})
+
+    def forward(self, batch: Batch) -> dict[str, Tensor]:
+        """Logits `(B, K)` by task."""
+        x = per_candidate(self.request(batch), self.candidate(batch))
+        crossed = self.crosses(x)
+        trunk = self.mlp(crossed) if self.stacked else torch.cat([crossed, self.mlp(x)], dim=-1)
+        return {name: head(trunk).squeeze(-1) for name, head in self.heads.items()}

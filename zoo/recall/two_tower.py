@@ -1,0 +1,90 @@
+"""A user vector and an item vector whose cosine says how well they fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from zoo.core.config import ModelConfig, demand
+from zoo.core.registry import register
+from zoo.core.schema import Schema
+from zoo.core.types import Batch
+from zoo.layers.embedding import FeatureEmbedding, id_table
+from zoo.layers.history import history_mean
+from zoo.layers.mlp import MLP
+from zoo.losses import StreamingFrequency
+from zoo.training import EmbeddingRetrieval
+
+
+@dataclass(frozen=True)
+class TwoTowerConfig(ModelConfig):
+    """Options of `recall/two_tower`.
+
+    Attributes:
+        embed_dim: Of the vectors and the item embeddings.
+        feature_dim: Of the embeddings of all other features.
+        hidden: Widths of both towers' hidden layers.
+        dropout: In both towers.
+        temperature: Divides the cosine in training.
+        behaviours: Histories that the user tower averages, one mean each.
+        history_length: Newest events of each.
+        half_life: An event weighs half after this many newer ones; None for a plain mean.
+        user_id: Give every known user an embedding as well.
+    """
+
+    embed_dim: int = 32
+    feature_dim: int = 8
+    hidden: list[int] = field(default_factory=lambda: [64])
+    dropout: float = 0.1
+    temperature: float = 0.1
+    behaviours: list[str] = field(default_factory=lambda: ["watch"])
+    history_length: int = 50
+    half_life: float | None = None
+    user_id: bool = False
+
+    def __post_init__(self) -> None:
+        demand(
+            (self.temperature > 0, f"temperature must be above 0, found {self.temperature}"),
+            (0 <= self.dropout < 1, f"dropout must be in [0, 1), found {self.dropout}"),
+            (self.half_life is None or self.half_life > 0, "half_life must be above 0 or null"),
+        )
+
+
+@register
+class TwoTower(EmbeddingRetrieval):
+    """Two-tower retrieval with sampling-bias correction (Yi et al., RecSys 2019, https://doi.org/10.1145/3298689.3346996).
+
+    Unlike in the paper, histories are means of the item tower's own ID embeddings, and each tower adds its MLP to
+    that mean or embedding, so that it starts out as the similarity of items.
+    """
+
+    Config: ClassVar[type[ModelConfig]] = TwoTowerConfig
+
+    def __init__(self, schema: Schema, config: TwoTowerConfig) -> None:
+        super().__init__(schema, config)
+        self.temperature = config.temperature
+        self.log_q = StreamingFrequency(schema.n_items + 1)
+        self.sequences = [schema.history(behaviour).name for behaviour in config.behaviours]
+        self.table = id_table(schema.n_items + 1, config.embed_dim, init_std=0.1)
+        self.history_length, self.half_life = config.history_length, config.half_life
+        roles = ("user_id", "user", "context") if config.user_id else ("user", "context")
+        self.user_features = FeatureEmbedding(schema.having(*roles), config.feature_dim)
+        self.item_features = FeatureEmbedding(schema.having("item"), config.feature_dim)
+        width = config.embed_dim * len(self.sequences) + self.user_features.dim
+        self.user_tower = MLP(width, config.hidden, config.dropout, config.embed_dim)
+        width = config.embed_dim + self.item_features.dim
+        self.item_tower = MLP(width, config.hidden, config.dropout, config.embed_dim)
+
+    def encode_user(self, batch: Batch) -> Tensor:
+        """`(B, embed_dim)`."""
+        means = [history_mean(self.table, batch[name][:, : self.history_length], self.half_life) for name in self.sequences]
+        profile = self.user_features(batch)
+        return torch.stack(means).sum(0) + self.user_tower(torch.cat([*means, profile], dim=1))
+
+    def encode_item(self, batch: Batch) -> Tensor:
+        """`(…, embed_dim)`."""
+        own = self.table(batch["item_id"])
+        return own + self.item_tower(torch.cat([own, self.item_features(batch)], dim=-1))

@@ -1,0 +1,18 @@
+"""The Lightning bases of all models: the only place that knows optimizers, steps and files of weights."""
+
+from zoo.training.counting import CountingModel
+from zoo.training.module import TrainingDiverged, ZooModel
+from zoo.training.rank import RankConfig, RankModel
+from zoo.training.rerank import RerankModel
+from zoo.training.retrieval import EmbeddingRetrieval, RetrievalModel
+
+__all__ = [
+    "CountingModel",
+    "EmbeddingRetrieval",
+    "RankConfig",
+    "RankModel",
+    "RerankModel",
+    "RetrievalModel",
+    "TrainingDiverged",
+    "ZooModel",
+]

@@ -1,0 +1,134 @@
+"""`ZooModel`: what all models share, from the schema they are built for to the files they are saved in."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import pytorch_lightning as pl
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from zoo.core.config import FitConfig, ModelConfig
+from zoo.core.errors import UserError
+from zoo.core.registry import create_model
+from zoo.core.schema import Schema
+from zoo.core.types import Batch
+from zoo.training.optim import make_optimizer
+
+
+class TrainingDiverged(RuntimeError):
+    """The loss or a weight is no longer a finite number."""
+
+
+class ZooModel(pl.LightningModule):
+    """A model of one funnel stage.
+
+    Args:
+        schema: What it needs to know about the data.
+        config: Its hyper-parameters.
+
+    Attributes:
+        fit_config: How it is trained; set it before `Trainer.fit`.
+    """
+
+    Config: ClassVar[type[ModelConfig]] = ModelConfig
+    registry_name: ClassVar[str] = ""
+    stage: ClassVar[str] = ""
+
+    def __init__(self, schema: Schema, config: ModelConfig) -> None:
+        super().__init__()
+        self.schema = schema
+        self.fit_config = FitConfig()
+        self.save_hyperparameters({"model": self.registry_name, "params": dataclasses.asdict(config)})
+
+    def prepare(self, catalogue: Batch) -> None:
+        """Computes what depends on weights and items only; call after fitting or loading, before serving.
+
+        Args:
+            catalogue: Features of all items, `(n_items + 1, …)`, row 0 for padding.
+        """
+
+    def loss(self, batch: Batch) -> Tensor:
+        """The scalar that `Trainer.fit` minimises."""
+        raise NotImplementedError(f"{self.registry_name} has nothing to fit by gradient")
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor | None:
+        """One step.
+
+        Raises:
+            TrainingDiverged: The loss is not finite.
+        """
+        loss = self.loss(batch)
+        if not loss.isfinite():
+            raise TrainingDiverged(f"loss is {loss.item()} at step {self.global_step} (lr {self.fit_config.lr:g})")
+        return loss
+
+    def on_train_end(self) -> None:
+        """Checks the weights, which may have left the finite numbers in the very last step."""
+        if not all(weight.isfinite().all() for weight in self.parameters()):
+            raise TrainingDiverged(f"weights are not finite after training (lr {self.fit_config.lr:g})")
+
+    def configure_optimizers(self) -> Any:
+        """The optimizer of `fit_config`."""
+        return make_optimizer(self.parameters(), self.fit_config)
+
+    def save_pretrained(self, folder: str | Path, card: str = "") -> None:
+        """Writes `model.safetensors`, `config.json`, `schema.json` and the card `README.md` to `folder`.
+
+        Each file is complete or absent; `config.json`, which makes the folder a model, comes last.
+        """
+        folder = Path(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        weights = {name: value.contiguous() for name, value in self.state_dict().items()}
+        save_file(weights, folder / "model.safetensors.tmp")
+        os.replace(folder / "model.safetensors.tmp", folder / "model.safetensors")
+        write_text(folder / "schema.json", self.schema.to_json())
+        write_text(folder / "README.md", card or f"# {self.registry_name}\n\n{type(self).__doc__}\n")
+        write_text(folder / "config.json", json.dumps(dict(self.hparams), indent=1))
+
+    @classmethod
+    def from_pretrained(cls, folder: str | Path) -> Self:
+        """The model saved in `folder`, in eval mode; call `prepare` before serving.
+
+        Raises:
+            UserError: A file is missing or does not fit.
+        """
+        folder = Path(folder)
+        try:
+            config = json.loads((folder / "config.json").read_text())
+            schema = Schema.from_json((folder / "schema.json").read_text())
+            weights = load_file(folder / "model.safetensors")
+        except (OSError, ValueError, SafetensorError) as error:
+            raise UserError(f"{folder}: not a saved model ({error})") from error
+        model = create_model(config["model"], schema, **config["params"])
+        model.load_weights(weights)
+        return model.eval()
+
+    def load_weights(self, weights: Batch) -> None:
+        """Loads a state dict, buffers whose size only fitting decides included.
+
+        Raises:
+            UserError: Names or shapes do not fit.
+        """
+        for name, value in weights.items():
+            owner, _, leaf = name.rpartition(".")
+            module = self.get_submodule(owner) if owner in dict(self.named_modules()) else None
+            if module is not None and leaf in module._buffers:
+                module._buffers[leaf] = torch.empty_like(value)
+        try:
+            self.load_state_dict(weights)
+        except RuntimeError as error:
+            raise UserError(f"{self.registry_name}: weights do not fit ({str(error).splitlines()[-1].strip()})") from None
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a file that is complete or absent."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_text(text)
+    os.replace(temporary, path)

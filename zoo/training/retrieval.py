@@ -1,0 +1,108 @@
+"""The bases of recall models: search the catalogue, or score given items."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from zoo.core.schema import Schema
+from zoo.core.config import ModelConfig
+from zoo.core.topk import is_member
+from zoo.core.types import Batch, Candidates, Request
+from zoo.index.base import VectorIndex
+from zoo.index.exact import ExactIndex
+from zoo.losses import in_batch_softmax
+from zoo.training.module import ZooModel
+
+ENCODE_CHUNK = 8192
+
+
+class RetrievalModel(ZooModel):
+    """Finds items for users, known or new, from their features and histories."""
+
+    @abstractmethod
+    def search(self, request: Request, k: int) -> tuple[Tensor, Tensor]:
+        """The best `k` items: ids `(B, k)`, 0 where there are fewer, and scores `(B, k)`, best first."""
+
+    @abstractmethod
+    def score(self, request: Request, ids: Tensor) -> Tensor:
+        """`(B, K)` scores of given items, on the scale of `search`; what padding gets is undefined."""
+
+    def columns(self, request: Request, ids: Tensor) -> Batch:
+        """Named `(B, K)` features of given items for later stages; more than the score where there is more."""
+        return {"score": self.score(request, ids)}
+
+    @torch.no_grad()
+    def recall(self, request: Request, k: int, exclude: Tensor | None = None) -> Candidates:
+        """The best `k` items that are not excluded.
+
+        Args:
+            request: B requests.
+            k: Items wanted.
+            exclude: `(B, S)` item ids, 0 is padding.
+        """
+        if exclude is None or not exclude.shape[1]:
+            ids, scores = self.search(request, min(k, self.schema.n_items))
+            return Candidates.of(ids, scores)
+        ids, scores = self.search(request, min(k + exclude.shape[1], self.schema.n_items))
+        ids = ids.masked_fill(is_member(ids, exclude), 0)
+        return Candidates.of(ids, scores).compact(k)
+
+
+class EmbeddingRetrieval(RetrievalModel):
+    """User and item vectors, trained with an in-batch softmax, searched with a vector index.
+
+    Subclasses set `temperature` and `log_q`, and define the two encoders.
+
+    Attributes:
+        history_length: Newest events that the user encoder looks at, None for all there are.
+        index: Where item vectors are searched; replace it before `prepare`, the default is exact.
+    """
+
+    temperature: float
+    log_q: torch.nn.Module
+    history_length: int | None = None
+
+    def __init__(self, schema: Schema, config: ModelConfig) -> None:
+        super().__init__(schema, config)
+        self.index: VectorIndex = ExactIndex("cosine")
+        self.register_buffer("vectors", torch.zeros(0, 0), persistent=False)
+
+    @abstractmethod
+    def encode_user(self, batch: Batch) -> Tensor:
+        """`(B, D)` from request-level features."""
+
+    @abstractmethod
+    def encode_item(self, batch: Batch) -> Tensor:
+        """`(…, D)` from static item features `(…)`."""
+
+    def loss(self, batch: Batch) -> Tensor:
+        """In-batch softmax with log-Q correction: each row's item against the other rows' items."""
+        ids = batch["item_id"]
+        user, item = self.encode_user(batch), self.encode_item(batch)
+        return in_batch_softmax(user, item, ids, self.log_q(ids), self.temperature)
+
+    @torch.no_grad()
+    def prepare(self, catalogue: Batch) -> None:
+        """Encodes all items and builds the index."""
+        count = len(catalogue["item_id"])
+        parts = [
+            self.encode_item({name: x[i : i + ENCODE_CHUNK] for name, x in catalogue.items()})
+            for i in range(0, count, ENCODE_CHUNK)
+        ]
+        self.vectors = F.normalize(torch.cat(parts), dim=1)
+        self.index.build(self.vectors[1:], torch.arange(1, count, device=self.vectors.device))
+
+    @torch.no_grad()
+    def search(self, request: Request, k: int) -> tuple[Tensor, Tensor]:
+        """The best `k` by cosine, as found by the index."""
+        return self.index.search(self.encode_user(request.features), k)
+
+    @torch.no_grad()
+    def score(self, request: Request, ids: Tensor) -> Tensor:
+        """`(B, K)` cosine."""
+        user = F.normalize(self.encode_user(request.features), dim=1)
+        return torch.einsum("bd,bkd->bk", user, self.vectors[ids])

@@ -17,8 +17,9 @@ from zoo.core.schema import Feature, Schema
 from zoo.core.topk import is_member
 from zoo.core.types import Batch, Candidates, Request
 from zoo.data.negatives import choose, uniform
+from zoo.data.snapshot import numeric
 from zoo.data.split import Requests
-from zoo.data.views import CandidateView, numeric
+from zoo.data.views import CandidateView
 from zoo.funnel import Annotate, Channel, FeatureJoin, Funnel, Merge, Recall, SeenFilter
 from zoo.funnel.features import crosses
 from zoo.training import RetrievalModel

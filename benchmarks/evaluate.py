@@ -50,6 +50,10 @@ class Measured:
         """Plain numbers, such as latencies."""
         self.metrics |= {name: Interval(float(value)) for name, value in numbers.items()}
 
+    def add_costs(self, costs: Mapping[str, float]) -> None:
+        """What training took, as `train/<name>`."""
+        self.add_numbers({f"train/{name}": value for name, value in costs.items()})
+
 
 def resamples(users: int) -> Tensor:
     """`(R, U)` float, the resamples of users that all records share."""

@@ -142,6 +142,7 @@ def _start(setting: Setting) -> None:
 
 def _runner() -> Runner:
     if "runner" not in _STATE:
+        from benchmarks.components import Components
         from benchmarks.datasets import load_config, prepare
         from benchmarks.fit import Artifacts
         from benchmarks.run import Runner
@@ -150,7 +151,8 @@ def _runner() -> Runner:
         setting: Setting = _STATE["setting"]
         config = load_config(setting.dataset)
         world = World(config, setting.protocol, prepare(config).log)
-        _STATE["runner"] = Runner(world, Artifacts(setting.runs / "artifacts"), setting.fingerprint)
+        artifacts = Artifacts(setting.runs / "artifacts")
+        _STATE["runner"] = Runner(world, Components(world, artifacts, setting.fingerprint))
     runner: Runner = _STATE["runner"]
     return runner
 
@@ -161,7 +163,7 @@ def _run(spec: RunSpec) -> Outcome:
     started = time.perf_counter()
     try:
         if spec.stage == "candidates":
-            _runner().rank_data(spec.config, spec.seed)
+            _runner().components.candidates(spec.config, spec.seed)
             return Outcome(spec, _record(spec, setting, {}), 0.0)
         measured, population = _runner().run(spec, setting.folder(spec))
         record = _record(spec, setting, population, metrics=measured.metrics)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
-from zoo.core.types import Request
+from zoo.core.types import Batch, Request
 from zoo.funnel import Funnel, Trace
 
 WARM_UP = 10
@@ -15,11 +16,11 @@ REQUESTS = 200
 BATCH = 64
 
 
-def single(call: Callable[[Request], object], requests: Request) -> dict[str, float]:
+def single(call: Callable[[Any], object], requests: Request | Sequence[Batch]) -> dict[str, float]:
     """`latency_ms/p50`, p95 and p99 of one request at a time.
 
     Args:
-        call: Serves a request.
+        call: Serves a request, or a batch that holds one.
         requests: Taken one by one, from the start again if they are too few.
     """
     seconds = []
@@ -61,5 +62,8 @@ def percentiles(name: str, seconds: Sequence[float]) -> dict[str, float]:
     return {f"{name}/p{p}": float(value) for p, value in zip((50, 95, 99), values, strict=True)}
 
 
-def _rows(requests: Request) -> list[Request]:
-    return [requests.rows(slice(i % len(requests), i % len(requests) + 1)) for i in range(WARM_UP + REQUESTS)]
+def _rows(requests: Request | Sequence[Batch]) -> list[Any]:
+    places = [i % len(requests) for i in range(WARM_UP + REQUESTS)]
+    if isinstance(requests, Request):
+        return [requests.rows(slice(place, place + 1)) for place in places]
+    return [requests[place] for place in places]

@@ -14,9 +14,9 @@ from zoo.core.errors import UserError, did_you_mean
 from zoo.core.types import Request
 from zoo.data.encode import Encoder
 from zoo.data.log import Log
+from zoo.data.snapshot import Snapshot
 from zoo.data.split import Events, Requests, window
 from zoo.data.store import Store
-from zoo.data.views import Snapshot
 
 
 @dataclass

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal, get_args
 
@@ -44,7 +44,8 @@ class Feature:
     def __post_init__(self) -> None:
         for field, value, valid in (("role", self.role, get_args(Role)), ("kind", self.kind, get_args(Kind))):
             if value not in valid:
-                raise UserError(f"feature {self.name!r}: unknown {field} {value!r}{did_you_mean(value, valid)}")
+                near = did_you_mean(str(value), valid)
+                raise UserError(f"feature {self.name!r}: unknown {field} {value!r}{near}")
 
     @property
     def request_level(self) -> bool:
@@ -89,13 +90,20 @@ class Schema:
         found = {feature.of: feature for feature in self.having("history") if feature.kind == "sequence"}
         if behaviour not in found:
             near = did_you_mean(behaviour, found)
-            raise UserError(f"the dataset has no history of behaviour {behaviour!r}{near}; it has {sorted(found)}")
+            given = ", ".join(sorted(found)) or "none"
+            raise UserError(f"the dataset has no history of behaviour {behaviour!r}{near}; it has {given}")
         return found[behaviour]
 
     @property
     def n_items(self) -> int:
         """Number of items, padding not counted; ids are 1..n_items."""
         return self["item_id"].vocab - 1
+
+    def leaving_out(self, names: Collection[str]) -> Schema:
+        """This schema without some features; raises `UserError` with the nearest name for an unknown one."""
+        for name in names:
+            _ = self[name]
+        return Schema(tuple(feature for feature in self.features if feature.name not in names), self.tasks)
 
     def extended(self, *features: Feature) -> Schema:
         """This schema with more features behind the present ones."""

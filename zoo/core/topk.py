@@ -43,6 +43,16 @@ def _lowest_columns(scores: Tensor, threshold: Tensor, k: int) -> Tensor:
     return keep.nonzero()[:, 1].view(-1, k)
 
 
+def without_repeats(ids: Tensor) -> Tensor:
+    """`ids` `(B, K)` with 0 in place of every id that stands further left in its row already."""
+    if not ids.shape[1]:
+        return ids
+    ordered, order = ids.sort(dim=1, stable=True)
+    repeated = torch.zeros_like(ids, dtype=torch.bool)
+    repeated.scatter_(1, order[:, 1:], ordered[:, 1:] == ordered[:, :-1])
+    return ids.masked_fill(repeated, 0)
+
+
 def is_member(ids: Tensor, sets: Tensor) -> Tensor:
     """`(B, K)` bool: whether each id of `ids` `(B, K)` is in that row of `sets` `(B, S)`; 0 never is."""
     if not sets.shape[1]:

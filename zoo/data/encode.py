@@ -13,13 +13,10 @@ import torch
 from torch import Tensor
 
 from zoo.core.errors import UserError
-from zoo.core.schema import Feature, Role
+from zoo.core.schema import Feature, Kind, Role
 from zoo.core.types import Batch
 from zoo.data.log import Log
-from zoo.data.roles import BehaviourConfig, FeatureConfig, SchemaConfig
-
-CLOCK = {"hour": (3600, 24), "weekday": (86400, 7)}
-"""Features of a time: seconds to a unit, and units to a round."""
+from zoo.data.roles import CLOCK, BehaviourConfig, FeatureConfig, SchemaConfig
 
 
 @dataclass(frozen=True)
@@ -70,7 +67,7 @@ class Encoder:
     def ids(self, name: str, values: Sequence[Any]) -> Tensor:
         """`(N,)` int64 ids of categorical values (`item_id` and `user_id` are such names too)."""
         index = self._index[name]  # type: ignore[attr-defined]
-        return torch.tensor([index.get(str(value), 0) for value in values], dtype=torch.int64)
+        return torch.tensor([index.get(_word(value), 0) for value in values], dtype=torch.int64)
 
     def encode(self, name: str, config: FeatureConfig, values: Sequence[Any]) -> Tensor:
         """`(N,)` or, for a multi feature, `(N, length)` int64; None and unseen values become 0."""
@@ -83,8 +80,8 @@ class Encoder:
         index = self._index[name]  # type: ignore[attr-defined]
         out = np.zeros((len(values), config.length), dtype=np.int64)
         for row, cell in enumerate(values):
-            known = [index[str(value)] for value in cell or () if str(value) in index][: config.length]
-            out[row, : len(known)] = known
+            known = [index[word] for word in map(_word, _several(name, cell)) if word in index]
+            out[row, : len(known)] = known[: config.length]
         return torch.from_numpy(out)
 
     def user_features(self, table: Mapping[str, Sequence[Any]], rows: int) -> Batch:
@@ -123,7 +120,7 @@ class Encoder:
     def _feature(self, name: str, role: Role, config: FeatureConfig) -> Feature:
         if config.kind == "numeric":  # binned, so to a model it is a categorical
             return Feature(name, role, "categorical", len(self.edges[name]) + 2)
-        kind = "multi" if config.kind == "multi" else "categorical"
+        kind: Kind = "multi" if config.kind == "multi" else "categorical"
         return Feature(name, role, kind, len(self.vocabularies[name]) + 1, config.length)
 
     def to_json(self) -> str:
@@ -141,22 +138,35 @@ class Encoder:
                 for part in ("user", "item", "context")
             }
             behaviours = {name: BehaviourConfig(**config) for name, config in roles["behaviours"].items()}
-            maps = {key: {n: tuple(v) for n, v in raw[key].items()} for key in ("vocabularies", "edges")}
-            ids = (tuple(raw["items"]), tuple(raw["users"]))
-            return cls(SchemaConfig(**parts, behaviours=behaviours), *ids, **maps)
-        except (ValueError, KeyError, TypeError) as error:
+            config = SchemaConfig(**parts, behaviours=behaviours)
+            maps = [{n: tuple(v) for n, v in raw[key].items()} for key in ("vocabularies", "edges")]
+            return cls(config, tuple(raw["items"]), tuple(raw["users"]), *maps)
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"encoder.json: not an encoder ({error})") from error
 
 
 def _column(table: pa.Table, name: str, config: FeatureConfig) -> list[Any]:
     source = config.of or name
     if source not in table.column_names:
-        raise UserError(f"schema: no column {source!r} for feature {name!r}, found {', '.join(table.column_names)}")
+        found = ", ".join(table.column_names)
+        raise UserError(f"schema: no column {source!r} for feature {name!r}, found {found}")
     return table[source].to_pylist()
 
 
 def _flat(column: Sequence[Any]) -> list[str]:
-    return [str(x) for cell in column for x in (cell if isinstance(cell, list) else [cell])]
+    return [_word(x) for cell in column for x in (cell if isinstance(cell, list) else [cell])]
+
+
+def _word(value: Any) -> str:
+    """A value as vocabularies spell it; pandas makes floats of whole numbers in a column with a gap."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
+
+
+def _several(name: str, cell: Any) -> Sequence[Any]:
+    """The values in a cell of a multi feature; pandas says NaN where there is no list."""
+    if isinstance(cell, str):
+        raise UserError(f"{name}: expected a list of values, found {cell!r}")
+    return () if cell is None or isinstance(cell, float) else cell
 
 
 def _number(name: str, value: Any) -> float:

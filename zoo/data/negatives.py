@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from zoo.core.topk import is_member
+from zoo.core.topk import is_member, without_repeats
 
 
 def uniform(n_items: int, count: int, exclude: Tensor, generator: torch.Generator) -> Tensor:
@@ -21,14 +21,14 @@ def uniform(n_items: int, count: int, exclude: Tensor, generator: torch.Generato
         `(N, count)` int64.
     """
     rows = len(exclude)
+    pool = torch.arange(1, n_items + 1).expand(rows, -1)
     if count + exclude.shape[1] >= n_items // 2:  # rejection would run dry, so draw from an explicit pool
-        pool = torch.arange(1, n_items + 1).expand(rows, -1)
         return choose(pool, count, exclude, generator)
     drawn = torch.randint(1, n_items + 1, (rows, 2 * count + exclude.shape[1]), generator=generator)
-    ordered, order = drawn.sort(dim=1, stable=True)
-    repeated = torch.zeros_like(drawn, dtype=torch.bool)
-    repeated.scatter_(1, order[:, 1:], ordered[:, 1:] == ordered[:, :-1])
-    return _compact(drawn.masked_fill(repeated | is_member(drawn, exclude), 0), count)
+    found = _compact(without_repeats(drawn).masked_fill(is_member(drawn, exclude), 0), count)
+    if (dry := (found == 0).any(dim=1)).any():  # too many repeats, as now and then in a small catalogue
+        found[dry] = choose(pool[dry], count, exclude[dry], generator)
+    return found
 
 
 def choose(pool: Tensor, count: int, exclude: Tensor, generator: torch.Generator) -> Tensor:

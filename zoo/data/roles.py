@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import Literal
 
 from zoo.core.config import demand
+
+CLOCK = {"hour": (3600, 24), "weekday": (86400, 7)}
+"""Features of a time: seconds to a unit, and units to a round."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,15 @@ class SchemaConfig:
 
     def __post_init__(self) -> None:
         first = next(iter(self.behaviours.values()), BehaviourConfig("?"))
-        demand((not first.column, "behaviours must begin with one that counts every event (no column)"))
+        strange = [name for name in self.context if name not in CLOCK]
+        # All of them are keys of one batch.
+        names = Counter(["user_id", "item_id", *self.user, *self.item, *self.context])
+        twice = [name for name, count in names.items() if count > 1]
+        demand(
+            (not first.column, "behaviours must begin with one that counts every event (no column)"),
+            (not strange, f"context must be of {', '.join(CLOCK)}, found {', '.join(strange)}"),
+            (not twice, f"item must not have names that others have, found {', '.join(twice)}"),
+        )
 
     @property
     def base(self) -> str:

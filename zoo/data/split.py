@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any, TypeAlias
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
+from zoo.core.errors import UserError, did_you_mean
 from zoo.data.log import Log
 from zoo.data.roles import SchemaConfig
 
-END_OF_TIME = int(np.iinfo(np.int64).max)
+Vector: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 
 
 @dataclass(frozen=True)
@@ -44,23 +48,27 @@ class Events:
         item = _codes(log.items["item_id"], log.events["item_id"]) + 1
         time = log.events["time"].to_numpy()
         order = np.lexsort((tie_hash(row, item, seed), time, row))
-        flags = {name: _flag(log, b.column, b.at_least)[order] for name, b in roles.behaviours.items()}
         offsets = np.searchsorted(row[order], np.arange(log.users.num_rows + 1))
+        flags = {name: _flag(log, b.column, b.at_least) for name, b in roles.behaviours.items()}
         return cls(
-            *(torch.from_numpy(np.ascontiguousarray(x)) for x in (row[order], item[order], time[order], offsets)),
-            {name: torch.from_numpy(flag) for name, flag in flags.items()},
+            torch.from_numpy(row[order]),
+            torch.from_numpy(item[order]),
+            torch.from_numpy(time[order]),
+            torch.from_numpy(offsets),
+            {name: torch.from_numpy(flag[order]) for name, flag in flags.items()},
         )
 
     @cached_property
     def compact(self) -> dict[str, tuple[Tensor, Tensor]]:
         """By behaviour: how many of its events come before each index, `(E + 1,)`, and their items."""
         none = torch.zeros(1, dtype=torch.int64)
-        return {name: (torch.cat([none, flag.cumsum(0)]), self.item[flag]) for name, flag in self.flags.items()}
+        before = {name: torch.cat([none, flag.cumsum(0)]) for name, flag in self.flags.items()}
+        return {name: (before[name], self.item[flag]) for name, flag in self.flags.items()}
 
     def cut(self, share: float) -> int:
         """The time before which `share` of all events lie; events at the cut itself come after it."""
-        place = int(len(self.time) * share)
-        return END_OF_TIME if place >= len(self.time) else int(self.time.sort().values[place])
+        place, ordered = int(len(self.time) * share), self.time.sort().values
+        return int(ordered[place]) if place < len(ordered) else int(ordered[-1]) + 1
 
     def before(self, time: int) -> Tensor:
         """`(U,)` end of each user's events before `time`."""
@@ -113,7 +121,9 @@ def every_event(events: Events, stop: int) -> Requests:
     return Requests(row, end, end + 1, events.time[end], end == events.offsets[row])
 
 
-def padded(values: Tensor, start: Tensor, stop: Tensor, length: int | None = None, newest: bool = False) -> Tensor:
+def padded(
+    values: Tensor, start: Tensor, stop: Tensor, length: int | None = None, newest: bool = False
+) -> Tensor:
     """`(N, length)` the values of each range `[start, stop)`, padded with 0 behind.
 
     Args:
@@ -132,7 +142,7 @@ def padded(values: Tensor, start: Tensor, stop: Tensor, length: int | None = Non
     return torch.where(inside, values[index.clamp(0, len(values) - 1)], torch.zeros((), dtype=values.dtype))
 
 
-def tie_hash(row: np.ndarray, item: np.ndarray, seed: int) -> np.ndarray:
+def tie_hash(row: Vector, item: Vector, seed: int) -> Vector:
     """`(E,)` uint64, a splitmix64 hash of user and item: a fixed order without meaning."""
     x = (row.astype(np.uint64) << np.uint64(32)) + item.astype(np.uint64)
     x = x + np.uint64((seed + 1) * 0x9E3779B97F4A7C15 % 2**64)
@@ -141,18 +151,14 @@ def tie_hash(row: np.ndarray, item: np.ndarray, seed: int) -> np.ndarray:
     return np.asarray(x ^ (x >> np.uint64(31)))
 
 
-def _codes(table, values) -> np.ndarray:
-    import pyarrow.compute as pc
-
+def _codes(table: pa.ChunkedArray, values: pa.ChunkedArray) -> Vector:
     return pc.index_in(values, value_set=table.combine_chunks()).to_numpy().astype(np.int64)
 
 
-def _flag(log: Log, column: str, at_least: float) -> np.ndarray:
+def _flag(log: Log, column: str, at_least: float) -> Vector:
     if not column:
         return np.ones(log.events.num_rows, dtype=bool)
     if column not in log.events.column_names:
-        from zoo.core.errors import UserError, did_you_mean
-
         names = log.events.column_names
         raise UserError(f"behaviours: the events have no column {column!r}{did_you_mean(column, names)}")
     return log.events[column].to_numpy() >= at_least

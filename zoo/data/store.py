@@ -16,8 +16,8 @@ from torch import Tensor
 from zoo.core.errors import UserError, did_you_mean
 from zoo.core.types import Batch, Request
 from zoo.data.encode import Encoder
+from zoo.data.snapshot import Snapshot, history_statistics
 from zoo.data.split import Requests
-from zoo.data.views import Snapshot, history_statistics
 
 History: TypeAlias = "Sequence[str] | Mapping[str, Sequence[str]]"
 
@@ -29,8 +29,9 @@ class Store:
     Attributes:
         encoder: Raw values to ids.
         catalogue: Features of all items, `(n_items + 1, …)`.
-        users: By known user, `(n_users + 1, …)`, row 0 empty: profile features, `history:<behaviour>` and `seen`
-            item ids newest first, `last` time of the newest event in seconds.
+        users: By known user, `(n_users + 1, …)`, row 0 empty: profile features, `history:<behaviour>` and
+            `seen` item ids newest first, `events:<behaviour>` how many there are, and `last`, the time of the
+            newest event in seconds.
         rates: Overall share of every labelled behaviour.
         history_length: Events kept in the histories of a request.
     """
@@ -45,9 +46,12 @@ class Store:
     def of(cls, snapshot: Snapshot) -> Store:
         """What the snapshot knows of the users with events before its cut."""
         events, names = snapshot.events, snapshot.encoder.roles
-        row = (events.before(snapshot.cut) > events.offsets[:-1]).nonzero().squeeze(1)
+        # In the order of the encoder's ids, which may know users that come only after this snapshot.
+        ids = snapshot.users["user_id"]
+        row = ids.argsort(stable=True)[len(ids) - int((ids > 0).sum()) :]
         end = events.before(snapshot.cut)[row]
-        requests = Requests(row, end, end, events.time[end - 1], torch.zeros(len(row), dtype=torch.bool))
+        new = end == events.offsets[row]
+        requests = Requests(row, end, end, events.time[end - 1].masked_fill(new, 0), new)
         users = {name: snapshot.users[name][row] for name in ("user_id", *names.user)}
         for name in names.behaviours:
             users[f"history:{name}"] = snapshot.history(requests, name, snapshot.history_length)
@@ -72,7 +76,7 @@ class Store:
             profiles: Raw profile columns of all users, in place of what is known.
             time: Of the request, seconds since 1970 UTC; by default right after the user's newest event.
         """
-        index = self.encoder.ids("user_id", [user or "" for user in users])
+        index = self.encoder.ids("user_id", ["" if user is None else user for user in users])
         state = {name: value[index] for name, value in self.users.items()}
         for row, history in enumerate(histories or ()):
             if history is not None:
@@ -88,25 +92,35 @@ class Store:
         return Request(state | clock | history_statistics(counts.pop(base), counts, gap, self.rates))
 
     def _profiles(self, profiles: Mapping[str, Sequence[Any]], rows: int) -> Batch:
-        valid = list(self.encoder.roles.user)
-        if unknown := [name for name in profiles if name not in valid]:
-            raise UserError(f"profile: unknown column {unknown[0]!r}{did_you_mean(unknown[0], valid)}")
+        columns = {name: config.of or name for name, config in self.encoder.roles.user.items()}
+        if unknown := [name for name in profiles if name not in columns.values()]:
+            near = did_you_mean(unknown[0], columns.values())
+            raise UserError(f"profile: unknown column {unknown[0]!r}{near}")
         encoded = self.encoder.user_features(profiles, rows)
-        return {name: encoded[name] for name in profiles}
+        return {name: encoded[name] for name, column in columns.items() if column in profiles}
 
     def _with_history(self, state: Batch, row: int, history: History) -> Batch:
         """The state with the history of one user replaced."""
         behaviours, base = list(self.encoder.roles.behaviours), self.encoder.roles.base
         given = history if isinstance(history, Mapping) else {base: history}
         if unknown := [name for name in given if name not in behaviours]:
-            raise UserError(f"history: unknown behaviour {unknown[0]!r}{did_you_mean(unknown[0], behaviours)}")
-        ids = {name: self.encoder.ids("item_id", given.get(name, ())) for name in behaviours}
-        ids = {name: x[x > 0] for name, x in ids.items()}
+            near = did_you_mean(unknown[0], behaviours)
+            raise UserError(f"history: unknown behaviour {unknown[0]!r}{near}")
+        ids = {name: self._known_items(given.get(name, ())) for name in behaviours}
+        # What was liked was also watched, whether or not the caller says so.
+        extra = torch.cat([ids[name] for name in behaviours])
+        ids[base] = torch.cat([ids[base], extra[~torch.isin(extra, ids[base])]])
         state = _placed(state, row, "seen", ids[base], len(ids[base]))
         for name in behaviours:
             state = _placed(state, row, f"history:{name}", ids[name], self.history_length)
             state = _placed(state, row, f"events:{name}", torch.tensor(len(ids[name])))
         return _placed(state, row, "last", torch.tensor(0))
+
+    def _known_items(self, raw: Sequence[str]) -> Tensor:
+        if isinstance(raw, str):
+            raise UserError(f"history: expected a list of item ids, found {raw!r}")
+        ids = self.encoder.ids("item_id", raw)
+        return ids[ids > 0]
 
     def save(self, folder: Path) -> None:
         """Writes `encoder.json`, `catalogue.safetensors`, `users.safetensors` and `store.json`."""
@@ -129,9 +143,9 @@ class Store:
         """
         try:
             encoder = Encoder.from_json((folder / "encoder.json").read_text())
-            tables = [load_file(folder / f"{name}.safetensors") for name in ("catalogue", "users")]
-            return cls(encoder, *tables, **json.loads((folder / "store.json").read_text()))
-        except (OSError, ValueError, TypeError, SafetensorError) as error:
+            catalogue, users = (load_file(folder / f"{name}.safetensors") for name in ("catalogue", "users"))
+            return cls(encoder, catalogue, users, **json.loads((folder / "store.json").read_text()))
+        except (OSError, ValueError, TypeError, SafetensorError, UserError) as error:
             raise UserError(f"{folder}: no saved encoders ({error})") from error
 
 

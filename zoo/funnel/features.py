@@ -1,4 +1,4 @@
-"""Features of candidates: columns from the channels, the join with the catalogue, and the scores of a model."""
+"""Features of candidates: columns from the channels, the join with the catalogue, the scores of a model."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Annotate:
     """Adds what every channel thinks of every candidate, whoever found it.
 
     The columns are `<channel>:<name>` for each column of the channel's model, and `<channel>:rank`,
-    log(1 + rank by score among the request's candidates).
+    log(1 + number of the request's candidates with a higher score).
     """
 
     channels: Sequence[Channel]
@@ -98,8 +98,6 @@ class Score:
 
     def __call__(self, request: Request, candidates: Candidates) -> Candidates:
         """The best candidates, best first."""
-        if not candidates.ids.shape[1]:
-            return candidates
         predicted = self.predict(self.join(request, candidates))
         joint: Batch = {}
         for task in self.join.schema.tasks:
@@ -117,7 +115,10 @@ def _hot(values: Tensor, vocab: int) -> Tensor:
 
 
 def _ranks(scores: Tensor, mask: Tensor) -> Tensor:
-    """`(B, K)` float rank of each candidate by score, from 0."""
-    order = scores.masked_fill(~mask, -torch.inf).argsort(dim=1, descending=True, stable=True)
-    places = torch.arange(scores.shape[1], device=scores.device, dtype=torch.float32)
-    return torch.zeros_like(scores, dtype=torch.float32).scatter_(1, order, places.expand(order.shape))
+    """`(B, K)` float, how many candidates score higher than each.
+
+    Equals share a rank: by position, a channel that knows none of them would tell in which order other
+    stages, or the maker of training candidates, put them.
+    """
+    ascending = (-scores).masked_fill(~mask, torch.inf).contiguous()
+    return torch.searchsorted(ascending.sort(dim=1).values, ascending).float()

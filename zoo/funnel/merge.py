@@ -35,19 +35,21 @@ class Channel:
 class Recall:
     """Asks every channel and puts their lists side by side, in order of the channels.
 
-    A user's quota grows by the number of items the user has seen, since these are filtered only after the merge.
+    A user's quota grows by the number of items the user has seen, as these are filtered only after the merge.
     """
 
     channels: Sequence[Channel]
 
     def __call__(self, request: Request, candidates: Candidates) -> Candidates:
         """`(B, Σ quota + seen)`, an item once for every channel that found it."""
-        seen = (request.features["seen"] > 0).sum(1) if "seen" in request.features else torch.zeros(len(request))
+        none = torch.zeros(len(request), 0, device=request.device)
+        seen = (request.features.get("seen", none) > 0).sum(1)
         return concatenate([candidates, *(self._ask(i, request, seen) for i in range(len(self.channels)))])
 
     def _ask(self, number: int, request: Request, seen: Tensor) -> Candidates:
         channel = self.channels[number]
-        found = channel.model.recall(request, channel.quota + int(seen.max()))
+        most = int(seen.max()) if len(seen) else 0
+        found = channel.model.recall(request, channel.quota + most)
         place = torch.arange(found.ids.shape[1], device=request.device)
         # Cut for each user alone, so that a list does not depend on who else is in the batch.
         ids = found.ids.masked_fill(place >= (channel.quota + seen)[:, None], 0)
@@ -84,4 +86,8 @@ class Merge:
 
 def concatenate(parts: Sequence[Candidates]) -> Candidates:
     """Side by side, without the columns."""
-    return Candidates(*(torch.cat([getattr(part, name) for part in parts], 1) for name in ("ids", "scores", "source")))
+    return Candidates(
+        torch.cat([part.ids for part in parts], dim=1),
+        torch.cat([part.scores for part in parts], dim=1),
+        torch.cat([part.source for part in parts], dim=1),
+    )

@@ -132,7 +132,7 @@ class VectorIndex(ABC):
         tensors = {"vectors": self._vectors.cpu(), "ids": self._ids.cpu()}
         write(folder / "vectors.safetensors", lambda path: save_file(tensors, path))
         self._save(folder)
-        description = json.dumps({"format": _FORMAT, "name": self.name, "options": self._options()}, indent=2)
+        description = json.dumps({"format": _FORMAT, "name": self.name, "options": self.options()}, indent=2)
         write(folder / "index.json", lambda path: path.write_text(description + "\n"))
 
     @classmethod
@@ -226,7 +226,8 @@ class VectorIndex(ABC):
         if not len(self):
             raise self._error("is empty, build it first")
 
-    def _options(self) -> dict[str, Any]:
+    def options(self) -> dict[str, Any]:
+        """What `create_index` needs, besides the name, to make an empty index like this one."""
         return {option.name: getattr(self, option.name) for option in fields(self) if option.init}
 
     def _error(self, message: str) -> UserError:

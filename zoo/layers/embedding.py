@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from zoo.core.errors import UserError
 from zoo.core.schema import Feature
 from zoo.core.types import Batch
 
@@ -26,6 +27,9 @@ class FeatureEmbedding(nn.Module):
 
     Attributes:
         dim: Width of the output.
+
+    Raises:
+        UserError: There is no feature.
     """
 
     mean: Tensor
@@ -33,11 +37,14 @@ class FeatureEmbedding(nn.Module):
 
     def __init__(self, features: Sequence[Feature], embed_dim: int, init_std: float = 0.01) -> None:
         super().__init__()
+        if not features:
+            raise UserError("no feature is left to embed; does `without` name too many?")
         ids = [feature for feature in features if feature.kind in ("categorical", "multi")]
         numbers = [feature for feature in features if feature.kind == "numeric"]
+        self.ids = [feature.name for feature in ids]
         self.multi = {feature.name for feature in ids if feature.kind == "multi"}
         self.numeric = [feature.name for feature in numbers]
-        self.tables = nn.ModuleDict({f.name: id_table(f.vocab, embed_dim, init_std) for f in ids})
+        self.tables = nn.ModuleDict({_key(f.name): id_table(f.vocab, embed_dim, init_std) for f in ids})
         self.register_buffer("mean", torch.tensor([f.mean for f in numbers]), persistent=False)
         self.register_buffer("std", torch.tensor([f.std for f in numbers]), persistent=False)
         self.dim = embed_dim * len(ids) + len(numbers)
@@ -46,7 +53,7 @@ class FeatureEmbedding(nn.Module):
         """`(…, dim)` for features `(…)`, multi ones `(…, length)`."""
         parts = [
             masked_mean(table(batch[name]), batch[name] > 0) if name in self.multi else table(batch[name])
-            for name, table in self.tables.items()
+            for name, table in zip(self.ids, self.tables.values(), strict=True)
         ]
         if self.numeric:
             numbers = torch.stack([batch[name] for name in self.numeric], dim=-1)
@@ -61,6 +68,11 @@ def id_table(vocab: int, embed_dim: int, init_std: float = 0.01) -> nn.Embedding
     with torch.no_grad():
         table.weight[0] = 0
     return table
+
+
+def _key(name: str) -> str:
+    """A feature's name as `nn.ModuleDict` takes it: without dots, and none of its own attributes' names."""
+    return f"feature:{name.replace('.', ':')}" if "." in name or hasattr(nn.ModuleDict(), name) else name
 
 
 def masked_mean(vectors: Tensor, mask: Tensor) -> Tensor:

@@ -37,7 +37,8 @@ class RequestInput(nn.Module):
         self.sequence = history.name if history else None
         self.dim = self.features.dim
         if history:
-            self.table, self.length, self.half_life = id_table(history.vocab, embed_dim), history_length, half_life
+            self.table = id_table(history.vocab, embed_dim)
+            self.length, self.half_life = history_length, half_life
             self.dim += embed_dim
 
     def forward(self, batch: Batch) -> Tensor:

@@ -24,5 +24,5 @@ def softmax_listwise(scores: Tensor, labels: Tensor, mask: Tensor) -> Tensor:
     log_share = scores.masked_fill(~mask, -torch.inf).log_softmax(dim=1).masked_fill(~mask, 0)
     labels = labels.where(mask, 0)
     total = labels.sum(1)
-    loss = -(log_share * labels).sum(1) / total.clamp(min=1)
+    loss = -(log_share * labels).sum(1) / total.where(total > 0, 1)
     return weighted_mean(loss, total > 0)

@@ -47,10 +47,13 @@ class ThreeTowerConfig(RankConfig):
 
 @register
 class ThreeTower(RankModel):
-    """COLD's three towers (Wang et al., 2020, https://arxiv.org/abs/2007.16122).
+    """COLD's three towers: user, item and cross.
 
-    Statistics, columns of earlier stages and crosses go to the cross tower, all that never changes for an item to the
-    item tower, whose output `prepare` caches. Unlike in the paper there is no feature selection by SE blocks.
+    Statistics, columns of earlier stages and crosses go to the cross tower, all that never changes for an
+    item to the item tower, whose output `prepare` caches.
+
+    "COLD: Towards the Next Generation of Pre-Ranking System" (Wang et al., 2020,
+    https://arxiv.org/abs/2007.16122). Unlike in the paper, features are not selected by SE blocks.
     """
 
     Config: ClassVar[type[ModelConfig]] = ThreeTowerConfig
@@ -60,7 +63,8 @@ class ThreeTower(RankModel):
         super().__init__(schema, config)
         history = schema.history(config.behaviour) if config.behaviour else None
         features = self.used("user", "context")
-        self.request = RequestInput(features, history, config.embed_dim, config.history_length, config.half_life)
+        past = (history, config.embed_dim, config.history_length, config.half_life)
+        self.request = RequestInput(features, *past)
         self.item = FeatureEmbedding(self.used("item_id", "item"), config.embed_dim)
         self.cross = FeatureEmbedding(self.used("item_stat", "column", "cross"), config.embed_dim)
         width = config.user_hidden[-1]

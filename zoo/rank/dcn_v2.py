@@ -46,9 +46,11 @@ class DCNv2Config(RankConfig):
 
 @register
 class DCNv2(RankModel):
-    """DCN V2: Improved Deep & Cross Network (Wang et al., WWW 2021, https://doi.org/10.1145/3442381.3450078).
+    """Full-rank feature crosses and an MLP.
 
-    Full-rank crosses, no mixture of low-rank experts. Unlike in the paper, one trunk serves several tasks, each with a linear head.
+    "DCN V2: Improved Deep & Cross Network and Practical Lessons for Web-Scale Learning to Rank Systems"
+    (Wang et al., WWW 2021, https://doi.org/10.1145/3442381.3450078). Unlike in the paper, one trunk serves
+    several tasks, each with a linear head, and there is no mixture of low-rank experts.
     """
 
     Config: ClassVar[type[ModelConfig]] = DCNv2Config
@@ -57,7 +59,8 @@ class DCNv2(RankModel):
         super().__init__(schema, config)
         history = schema.history(config.behaviour) if config.behaviour else None
         features = self.used("user", "context")
-        self.request = RequestInput(features, history, config.embed_dim, config.history_length, config.half_life)
+        past = (history, config.embed_dim, config.history_length, config.half_life)
+        self.request = RequestInput(features, *past)
         candidate = self.used("item_id", "item", "item_stat", "column", "cross")
         self.candidate = FeatureEmbedding(candidate, config.embed_dim)
         dim = self.request.dim + self.candidate.dim

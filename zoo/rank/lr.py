@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 
 from zoo.core.config import ModelConfig
 from zoo.core.registry import register
-from zoo.core.schema import Schema
+from zoo.core.schema import Feature, Schema
 from zoo.core.types import Batch
 from zoo.layers.embedding import FeatureEmbedding
 from zoo.training import RankConfig, RankModel
@@ -22,16 +23,19 @@ class LRConfig(RankConfig):
 
 @register
 class LogisticRegression(RankModel):
-    """Logistic regression (Richardson et al., WWW 2007, https://doi.org/10.1145/1242572.1242643).
+    """Logistic regression: one weight per id and per standardised number.
 
-    One weight per id and per standardised number. Unlike in the paper, several tasks are fitted at once; they share nothing.
+    "Predicting Clicks: Estimating the Click-Through Rate for New Ads" (Richardson, Dominowska, Ragno, WWW
+    2007, https://doi.org/10.1145/1242572.1242643). Unlike in the paper, several tasks are fitted at once;
+    they share nothing.
     """
 
     Config: ClassVar[type[ModelConfig]] = LRConfig
 
     def __init__(self, schema: Schema, config: LRConfig) -> None:
         super().__init__(schema, config)
-        request, candidate = self.used("user", "context"), self.used("item_id", "item", "item_stat", "column", "cross")
+        request = self.used("user", "context")
+        candidate = self.used("item_id", "item", "item_stat", "column", "cross")
         self.request = nn.ModuleDict({task.name: Linear(request) for task in self.tasks})
         self.candidate = nn.ModuleDict({task.name: Linear(candidate) for task in self.tasks})
 
@@ -46,7 +50,7 @@ class LogisticRegression(RankModel):
 class Linear(nn.Module):
     """`(…)` sum of one weight per id and per number, and a bias."""
 
-    def __init__(self, features: tuple) -> None:
+    def __init__(self, features: Sequence[Feature]) -> None:
         super().__init__()
         self.weights = FeatureEmbedding(features, embed_dim=1)
         self.sum = nn.Linear(self.weights.dim, 1)

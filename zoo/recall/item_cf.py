@@ -31,7 +31,7 @@ class ItemCFConfig(ModelConfig):
         keep: Per `seed`, the items most similar to each history item; per `target`, for each item to
             recommend the history items most similar to it.
         popularity_power: α of `sim = Σ like·like / (n_i n_j)^α`; ½ is the cosine.
-        activity_power: Each user's votes are divided by the user's number of events to this power.
+        activity_power: Each user's votes are divided by the user's number of liked items to this power.
         history_length: Newest events of a user that vote, the course's lastN.
         half_life: A history item votes half after this many newer ones; None for all the same.
     """
@@ -54,10 +54,11 @@ class ItemCFConfig(ModelConfig):
 
 @register
 class ItemCF(CountingModel):
-    """Item-based collaborative filtering (Sarwar et al., WWW 2001, https://doi.org/10.1145/371920.372071).
+    """Items similar to those in the history: `score(u, i) = Σ_j w_j · sim(j, i)`.
 
-    `score(u, i) = Σ_j w_j · sim(j, i)` over the history. Unlike in the paper, likes are binary, and the power of the
-    popularity, the users' activity and the age of a history item may be weighed.
+    "Item-Based Collaborative Filtering Recommendation Algorithms" (Sarwar, Karypis, Konstan, Riedl, WWW
+    2001, https://doi.org/10.1145/371920.372071). Unlike in the paper, likes are binary, and the power of
+    the popularity, the users' activity and the age of a history item may be weighed.
     """
 
     Config: ClassVar[type[ModelConfig]] = ItemCFConfig
@@ -72,42 +73,49 @@ class ItemCF(CountingModel):
         self.register_buffer("offsets", torch.zeros(schema.n_items + 2, dtype=torch.int64))
         self.register_buffer("targets", torch.zeros(0, dtype=torch.int64))
         self.register_buffer("similarities", torch.zeros(0))
-        self._histories: list[Tensor] = []
+        self.start()
+
+    def start(self) -> None:
+        """No user has come yet."""
+        self._users, self._likes = 0, list[Tensor]()
 
     def count(self, batch: Batch) -> None:
-        """Keeps the users' histories; they are multiplied once all are there."""
-        self._histories += list(batch[self.sequence].split(1 << 16))
+        """Keeps who likes what, numbered by user and item; the votes are multiplied once all are there."""
+        history = batch[self.sequence]
+        user, place = history.nonzero(as_tuple=True)
+        number = (user + self._users) * (self.schema.n_items + 1) + history[user, place]
+        # An item chosen again is not liked twice.
+        self._likes.append(number.unique())
+        self._users += len(history)
 
     def finish(self) -> None:
         """Builds the table of neighbours, a block of items at a time."""
         votes = self._votes()
         items, users = votes.shape
-        liked = torch.bincount(votes.coalesce().indices()[0], minlength=items).clamp(min=1)
+        liked = torch.bincount(votes.indices()[0], minlength=items).clamp(min=1)
         scale = liked.float() ** -self.config.popularity_power
         rows = votes.to_sparse_csr()
         width = max(1, BLOCK // max(items, users))
         blocks = [self._neighbours(rows, scale, i, min(i + width, items)) for i in range(0, items, width)]
         self._store(*(torch.cat(part) for part in zip(*blocks, strict=True)))
-        self._histories = []
+        self.start()
 
     def _votes(self) -> Tensor:
         """`(n_items + 1, users)` sparse, each user's column of votes scaled by the user's activity."""
-        cells, values, users = [], [], 0
-        for history in self._histories:
-            user, place = history.nonzero(as_tuple=True)
-            size = (history > 0).sum(1).float()
-            cells.append(torch.stack([history[user, place], user + users]))
-            # Half the power: a pair of votes multiplies both.
-            values.append(size[user] ** (-self.config.activity_power / 2))
-            users += len(history)
-        shape = (self.schema.n_items + 1, users)
-        return torch.sparse_coo_tensor(torch.cat(cells, 1), torch.cat(values), shape).coalesce()
+        items, likes = self.schema.n_items + 1, torch.cat(self._likes)
+        user, item = likes // items, likes % items
+        # Half the power: a pair of votes multiplies both.
+        votes = user.bincount(minlength=self._users)[user] ** (-self.config.activity_power / 2)
+        cells = torch.stack([item, user])
+        return torch.sparse_coo_tensor(cells, votes.float(), (items, self._users)).coalesce()
 
-    def _neighbours(self, rows: Tensor, scale: Tensor, start: int, stop: int) -> tuple[Tensor, Tensor, Tensor]:
+    def _neighbours(
+        self, rows: Tensor, scale: Tensor, start: int, stop: int
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """Fixed item, neighbour and similarity of the best pairs of items `start:stop`."""
         block = torch.stack([rows[i].to_dense() for i in range(start, stop)], dim=1)
         together = (rows @ block).T * scale[start:stop, None] * scale
-        own = torch.arange(start, stop)
+        own = torch.arange(start, stop, device=scale.device)
         together[own - start, own] = 0
         similarity, other = stable_topk(together, self.config.neighbours)
         found = similarity > 0
@@ -119,14 +127,15 @@ class ItemCF(CountingModel):
         seed, target = (fixed, other) if self.config.keep == "seed" else (other, fixed)
         order = (seed * (self.schema.n_items + 1) + target).argsort()
         self.targets, self.similarities = target[order], similarity[order]
-        self.offsets = torch.searchsorted(seed[order], torch.arange(self.schema.n_items + 2))
+        rows = torch.arange(self.schema.n_items + 2, device=seed.device)
+        self.offsets = torch.searchsorted(seed[order], rows)
 
     def _scores(self, history: Tensor) -> Tensor:
         """`(B, n_items + 1)` from a history `(B, L)`, newest first."""
         history = history[:, : self.config.history_length]
         weight = recency(history, self.config.half_life)
         size = self.schema.n_items + 1
-        votes = torch.zeros(len(history), size).scatter_add_(1, history, weight)
+        votes = weight.new_zeros(len(history), size).scatter_add_(1, history, weight)
         return (self._table @ votes.T).T
 
     @property

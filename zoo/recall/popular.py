@@ -28,14 +28,17 @@ class PopularConfig(ModelConfig):
     half_life_days: float | None = None
 
     def __post_init__(self) -> None:
-        demand((self.half_life_days is None or self.half_life_days > 0, "half_life_days must be above 0 or null"))
+        sane = self.half_life_days is None or self.half_life_days > 0
+        demand((sane, "half_life_days must be above 0 or null"))
 
 
 @register
 class Popular(CountingModel):
-    """Popularity, not personalised (Cremonesi, Koren, Turrin, RecSys 2010, https://doi.org/10.1145/1864708.1864721).
+    """The most chosen items, the same for everybody.
 
-    The paper's TopPop counts all ratings; here the behaviour is chosen, and old events may weigh less.
+    "Performance of Recommender Algorithms on Top-N Recommendation Tasks" (Cremonesi, Koren, Turrin, RecSys
+    2010, https://doi.org/10.1145/1864708.1864721). Unlike the paper's TopPop, which counts all ratings, the
+    behaviour that counts is chosen, and old events may weigh less.
     """
 
     Config: ClassVar[type[ModelConfig]] = PopularConfig
@@ -45,6 +48,10 @@ class Popular(CountingModel):
         super().__init__(schema, config)
         self.behaviour, self.half_life = schema.history(config.behaviour).of, config.half_life_days
         self.register_buffer("counts", torch.zeros(schema.n_items + 1))
+
+    def start(self) -> None:
+        """All counts are 0."""
+        self.counts.zero_()
 
     def count(self, batch: Batch) -> None:
         """Adds the users' events."""

@@ -33,6 +33,7 @@ class TwoTowerConfig(ModelConfig):
         history_length: Newest events of each.
         half_life: An event weighs half after this many newer ones; None for a plain mean.
         user_id: Give every known user an embedding as well.
+        without: Names of features to leave out.
     """
 
     embed_dim: int = 32
@@ -44,6 +45,7 @@ class TwoTowerConfig(ModelConfig):
     history_length: int = 50
     half_life: float | None = None
     user_id: bool = False
+    without: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         demand(
@@ -55,10 +57,12 @@ class TwoTowerConfig(ModelConfig):
 
 @register
 class TwoTower(EmbeddingRetrieval):
-    """Two-tower retrieval with sampling-bias correction (Yi et al., RecSys 2019, https://doi.org/10.1145/3298689.3346996).
+    """A user tower and an item tower, trained with an in-batch softmax and log-Q correction.
 
-    Unlike in the paper, histories are means of the item tower's own ID embeddings, and each tower adds its MLP to
-    that mean or embedding, so that it starts out as the similarity of items.
+    "Sampling-Bias-Corrected Neural Modeling for Large Corpus Item Recommendations" (Yi et al., RecSys 2019,
+    https://doi.org/10.1145/3298689.3346996). Unlike in the paper, histories are means of the item tower's
+    own ID embeddings, and each tower adds its MLP to that mean or embedding, so that it starts out as the
+    similarity of items.
     """
 
     Config: ClassVar[type[ModelConfig]] = TwoTowerConfig
@@ -70,21 +74,25 @@ class TwoTower(EmbeddingRetrieval):
         self.sequences = [schema.history(behaviour).name for behaviour in config.behaviours]
         self.table = id_table(schema.n_items + 1, config.embed_dim, init_std=0.1)
         self.history_length, self.half_life = config.history_length, config.half_life
+        schema = schema.leaving_out(config.without)
         roles = ("user_id", "user", "context") if config.user_id else ("user", "context")
         self.user_features = FeatureEmbedding(schema.having(*roles), config.feature_dim)
-        self.item_features = FeatureEmbedding(schema.having("item"), config.feature_dim)
+        items = schema.having("item")
+        self.item_features = FeatureEmbedding(items, config.feature_dim) if items else None
         width = config.embed_dim * len(self.sequences) + self.user_features.dim
         self.user_tower = MLP(width, config.hidden, config.dropout, config.embed_dim)
-        width = config.embed_dim + self.item_features.dim
+        width = config.embed_dim + (self.item_features.dim if self.item_features else 0)
         self.item_tower = MLP(width, config.hidden, config.dropout, config.embed_dim)
 
     def encode_user(self, batch: Batch) -> Tensor:
         """`(B, embed_dim)`."""
-        means = [history_mean(self.table, batch[name][:, : self.history_length], self.half_life) for name in self.sequences]
+        histories = [batch[name][:, : self.history_length] for name in self.sequences]
+        means = [history_mean(self.table, history, self.half_life) for history in histories]
         profile = self.user_features(batch)
         return torch.stack(means).sum(0) + self.user_tower(torch.cat([*means, profile], dim=1))
 
     def encode_item(self, batch: Batch) -> Tensor:
         """`(…, embed_dim)`."""
         own = self.table(batch["item_id"])
-        return own + self.item_tower(torch.cat([own, self.item_features(batch)], dim=-1))
+        parts = [own, self.item_features(batch)] if self.item_features else [own]
+        return own + self.item_tower(torch.cat(parts, dim=-1))

@@ -48,9 +48,11 @@ class MMRConfig(ModelConfig):
 
 @register
 class MMR(RerankModel):
-    """Maximal marginal relevance (Carbonell and Goldstein, SIGIR 1998, https://doi.org/10.1145/290941.291025).
+    """Maximal marginal relevance: `argmax_i θ·reward_i − (1 − θ)·max_{j ∈ W} sim(i, j)`, step by step.
 
-    `argmax_i θ·reward_i − (1 − θ)·max_{j ∈ W} sim(i, j)` step by step. Unlike in the paper, W may be the last few only.
+    "The Use of MMR, Diversity-Based Reranking for Reordering Documents and Producing Summaries" (Carbonell,
+    Goldstein, SIGIR 1998, https://doi.org/10.1145/290941.291025). Unlike in the paper, W may be the last
+    few chosen only.
     """
 
     Config: ClassVar[type[ModelConfig]] = MMRConfig
@@ -61,7 +63,8 @@ class MMR(RerankModel):
         self.config = config
         feature = schema[config.feature]
         if feature.kind != "multi" or feature.role != "item":
-            raise UserError(f"rerank/mmr: feature {config.feature!r} is {feature.kind}, expected a multi item feature")
+            found = f"{feature.kind} of role {feature.role}"
+            raise UserError(f"rerank/mmr: feature {config.feature!r} is {found}, expected multi of role item")
         self.register_buffer("vectors", torch.zeros(schema.n_items + 1, feature.vocab - 1))
 
     def prepare(self, catalogue: Batch) -> None:
@@ -71,7 +74,9 @@ class MMR(RerankModel):
         self.vectors = F.normalize(hot, dim=-1)
 
     def forward(self, request: Request, candidates: Candidates, keep: int | None = None) -> Candidates:
-        """The `keep` best (by default as in the config) by marginal relevance; ties go to the better ranked."""
+        """The `keep` best (by default as in the config) by marginal relevance; ties go by position."""
+        if not candidates.ids.shape[1]:
+            return candidates
         reward = candidates.scores.masked_fill(~candidates.mask, 0)
         if self.config.scale:
             reward = reward / reward.abs().amax(1, keepdim=True).clamp(min=1e-12)
@@ -84,7 +89,7 @@ def greedy(reward: Tensor, mask: Tensor, vectors: Tensor, config: MMRConfig) -> 
     """`(B, keep)` positions in the order chosen, for all requests at once; padding comes last.
 
     Args:
-        reward: `(B, K)`.
+        reward: `(B, K)`, K at least 1.
         mask: `(B, K)` bool, True where there is a candidate.
         vectors: `(B, K, D)` unit vectors or zero.
         config: `keep`, `theta` and `window`.
@@ -103,4 +108,4 @@ def greedy(reward: Tensor, mask: Tensor, vectors: Tensor, config: MMRConfig) -> 
         free[rows, best] = False
         chosen.append(best)
         nearest = torch.maximum(nearest, similarity[rows, best])
-    return torch.stack(chosen, dim=1) if chosen else torch.zeros(len(reward), 0, dtype=torch.int64)
+    return torch.stack(chosen, dim=1)

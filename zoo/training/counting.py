@@ -23,12 +23,20 @@ class CountingModel(RetrievalModel):
         self.automatic_optimization = False
 
     @abstractmethod
+    def start(self) -> None:
+        """Forgets what was counted before, so that fitting again, or for more epochs, changes nothing."""
+
+    @abstractmethod
     def count(self, batch: Batch) -> None:
         """Adds the users of a batch."""
 
     @abstractmethod
     def finish(self) -> None:
         """Turns the counts into the buffers that scoring uses."""
+
+    def on_train_epoch_start(self) -> None:
+        """Starts afresh."""
+        self.start()
 
     def training_step(self, batch: Batch, batch_idx: int) -> None:
         """Counts a batch."""

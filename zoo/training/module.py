@@ -35,6 +35,7 @@ class ZooModel(pl.LightningModule):
 
     Attributes:
         fit_config: How it is trained; set it before `Trainer.fit`.
+        cost: What training took, for who keeps account of it.
     """
 
     Config: ClassVar[type[ModelConfig]] = ModelConfig
@@ -45,6 +46,7 @@ class ZooModel(pl.LightningModule):
         super().__init__()
         self.schema = schema
         self.fit_config = FitConfig()
+        self.cost: dict[str, float] = {}
         self.save_hyperparameters({"model": self.registry_name, "params": dataclasses.asdict(config)})
 
     def prepare(self, catalogue: Batch) -> None:
@@ -66,8 +68,13 @@ class ZooModel(pl.LightningModule):
         """
         loss = self.loss(batch)
         if not loss.isfinite():
-            raise TrainingDiverged(f"loss is {loss.item()} at step {self.global_step} (lr {self.fit_config.lr:g})")
+            place = f"step {self.global_step} (lr {self.fit_config.lr:g})"
+            raise TrainingDiverged(f"loss is {loss.item()} at {place}")
         return loss
+
+    def on_train_start(self) -> None:
+        """Lightning leaves a model in the mode it is in, and a loaded one is in eval mode."""
+        self.train()
 
     def on_train_end(self) -> None:
         """Checks the weights, which may have left the finite numbers in the very last step."""
@@ -90,7 +97,14 @@ class ZooModel(pl.LightningModule):
         os.replace(folder / "model.safetensors.tmp", folder / "model.safetensors")
         write_text(folder / "schema.json", self.schema.to_json())
         write_text(folder / "README.md", card or f"# {self.registry_name}\n\n{type(self).__doc__}\n")
+        self.save_extra(folder)
         write_text(folder / "config.json", json.dumps(dict(self.hparams), indent=1))
+
+    def save_extra(self, folder: Path) -> None:
+        """Writes what a kind of model keeps besides weights."""
+
+    def load_extra(self, folder: Path) -> None:
+        """Reads what `save_extra` wrote; raises `OSError` or `ValueError` if it cannot."""
 
     @classmethod
     def from_pretrained(cls, folder: str | Path) -> Self:
@@ -104,9 +118,10 @@ class ZooModel(pl.LightningModule):
             config = json.loads((folder / "config.json").read_text())
             schema = Schema.from_json((folder / "schema.json").read_text())
             weights = load_file(folder / "model.safetensors")
-        except (OSError, ValueError, SafetensorError) as error:
+            model = create_model(config["model"], schema, **config["params"])
+            model.load_extra(folder)
+        except (OSError, ValueError, KeyError, TypeError, SafetensorError, UserError) as error:
             raise UserError(f"{folder}: not a saved model ({error})") from error
-        model = create_model(config["model"], schema, **config["params"])
         model.load_weights(weights)
         return model.eval()
 
@@ -116,15 +131,26 @@ class ZooModel(pl.LightningModule):
         Raises:
             UserError: Names or shapes do not fit.
         """
-        for name, value in weights.items():
-            owner, _, leaf = name.rpartition(".")
-            module = self.get_submodule(owner) if owner in dict(self.named_modules()) else None
-            if module is not None and leaf in module._buffers:
-                module._buffers[leaf] = torch.empty_like(value)
+        self._make_room(weights)
         try:
             self.load_state_dict(weights)
         except RuntimeError as error:
-            raise UserError(f"{self.registry_name}: weights do not fit ({str(error).splitlines()[-1].strip()})") from None
+            reason = str(error).splitlines()[-1].strip()
+            raise UserError(f"{self.registry_name}: weights do not fit ({reason})") from None
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Lets Lightning load a checkpoint of a fitted model into a fresh one."""
+        self._make_room(checkpoint["state_dict"])
+
+    def _make_room(self, weights: Batch) -> None:
+        """Buffers whose size only fitting decides start out empty; all others must fit as they are."""
+        modules = dict(self.named_modules())
+        for name, value in weights.items():
+            owner, _, leaf = name.rpartition(".")
+            buffers = modules[owner]._buffers if owner in modules else {}
+            buffer = buffers.get(leaf)
+            if buffer is not None and not buffer.numel():
+                buffers[leaf] = torch.empty_like(value, device=buffer.device)
 
 
 def write_text(path: Path, text: str) -> None:

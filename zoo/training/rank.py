@@ -46,15 +46,14 @@ class RankModel(ZooModel):
 
     def __init__(self, schema: Schema, config: RankConfig) -> None:
         super().__init__(schema, config)
-        self.tasks = schema.tasks
-        self.task_weights, self.listwise, self.without = config.task_weights, config.listwise, set(config.without)
+        self.tasks, self.task_weights, self.listwise = schema.tasks, config.task_weights, config.listwise
+        self._used = schema.leaving_out(config.without)
         if not self.tasks:
             raise UserError(f"{self.registry_name}: the schema names no task")
-        tasks, features = [task.name for task in self.tasks], [feature.name for feature in schema]
-        for what, given, valid in (("without", config.without, features), ("task_weights", config.task_weights, tasks)):
-            for name in given:
-                if name not in valid:
-                    raise UserError(f"{self.registry_name}: {what}: unknown {name!r}{did_you_mean(name, valid)}")
+        for name in config.task_weights:
+            if name not in (valid := [task.name for task in self.tasks]):
+                near = did_you_mean(name, valid)
+                raise UserError(f"{self.registry_name}: task_weights: unknown task {name!r}{near}")
 
     @abstractmethod
     def forward(self, batch: Batch) -> dict[str, Tensor]:
@@ -62,7 +61,7 @@ class RankModel(ZooModel):
 
     def used(self, *roles: Role) -> tuple[Feature, ...]:
         """The schema's features in these roles that the config does not leave out."""
-        return tuple(feature for feature in self.schema.having(*roles) if feature.name not in self.without)
+        return self._used.having(*roles)
 
     def loss(self, batch: Batch) -> Tensor:
         """Pointwise cross-entropy of every task where it is defined, and the listwise one if weighted."""
@@ -80,7 +79,14 @@ class RankModel(ZooModel):
 
     @torch.no_grad()
     def probabilities(self, batch: Batch) -> Batch:
-        """`(B, K)` probability by task, conditional where the task is."""
+        """`(B, K)` probability by task, conditional where the task is.
+
+        Raises:
+            UserError: A column that the model was fitted with is not there.
+        """
+        if missing := [feature.name for feature in self.used("column") if feature.name not in batch]:
+            columns = ", ".join(missing)
+            raise UserError(f"{self.registry_name}: no stage before it made the columns it reads: {columns}")
         return {name: logits.sigmoid() for name, logits in self(batch).items()}
 
 

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from abc import abstractmethod
+from pathlib import Path
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from zoo.core.schema import Schema
 from zoo.core.config import ModelConfig
+from zoo.core.schema import Schema
 from zoo.core.topk import is_member
 from zoo.core.types import Batch, Candidates, Request
-from zoo.index.base import VectorIndex
-from zoo.index.exact import ExactIndex
+from zoo.index import VectorIndex, create_index
 from zoo.losses import in_batch_softmax
-from zoo.training.module import ZooModel
+from zoo.training.module import ZooModel, write_text
 
 ENCODE_CHUNK = 8192
 
@@ -32,7 +33,7 @@ class RetrievalModel(ZooModel):
         """`(B, K)` scores of given items, on the scale of `search`; what padding gets is undefined."""
 
     def columns(self, request: Request, ids: Tensor) -> Batch:
-        """Named `(B, K)` features of given items for later stages; more than the score where there is more."""
+        """Named `(B, K)` features of given items for later stages: the score, and more if there is more."""
         return {"score": self.score(request, ids)}
 
     @torch.no_grad()
@@ -68,7 +69,7 @@ class EmbeddingRetrieval(RetrievalModel):
 
     def __init__(self, schema: Schema, config: ModelConfig) -> None:
         super().__init__(schema, config)
-        self.index: VectorIndex = ExactIndex("cosine")
+        self.index: VectorIndex = create_index("exact", metric="cosine")
         self.register_buffer("vectors", torch.zeros(0, 0), persistent=False)
 
     @abstractmethod
@@ -85,6 +86,14 @@ class EmbeddingRetrieval(RetrievalModel):
         user, item = self.encode_user(batch), self.encode_item(batch)
         return in_batch_softmax(user, item, ids, self.log_q(ids), self.temperature)
 
+    def save_extra(self, folder: Path) -> None:
+        """Adds `index.json`: name and options of the index, which `prepare` builds again."""
+        write_text(folder / "index.json", json.dumps({"name": self.index.name, **self.index.options()}))
+
+    def load_extra(self, folder: Path) -> None:
+        """Takes the saved kind of index."""
+        self.index = create_index(**json.loads((folder / "index.json").read_text()))
+
     @torch.no_grad()
     def prepare(self, catalogue: Batch) -> None:
         """Encodes all items and builds the index."""
@@ -99,7 +108,8 @@ class EmbeddingRetrieval(RetrievalModel):
     @torch.no_grad()
     def search(self, request: Request, k: int) -> tuple[Tensor, Tensor]:
         """The best `k` by cosine, as found by the index."""
-        return self.index.search(self.encode_user(request.features), k)
+        # Of unit length, so that an inner product is the cosine too.
+        return self.index.search(F.normalize(self.encode_user(request.features), dim=1), k)
 
     @torch.no_grad()
     def score(self, request: Request, ids: Tensor) -> Tensor:

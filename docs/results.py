@@ -1,0 +1,126 @@
+"""The tables of README.md, from the committed records."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.intervals import Interval, paired_difference
+from leaderboard import load
+from leaderboard.aggregate import Row, rows
+from leaderboard.metrics import label, number
+
+NONE = "No records yet: run `make quickstart`, then `python -m leaderboard publish runs` and `make docs`."
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table of the README.
+
+    Attributes:
+        title: Above it.
+        stages: Rows of these stages, in this order.
+        columns: Metrics, those that some row has.
+        compared: Metric, entries or stages whose rows are compared, and what they are compared with.
+    """
+
+    title: str
+    stages: tuple[str, ...]
+    columns: tuple[str, ...]
+    compared: tuple[tuple[str, str, str], ...]
+
+
+TABLES = (
+    Table(
+        "Lists: recall entries alone, and the whole funnel",
+        ("funnel", "recall"),
+        ("ndcg@10", "recall@20", "recall@50", "ild@20", "coverage@20", "latency_ms/p50"),
+        (("recall@50", "recall", "recall/popular"), ("ndcg@10", "funnel", "recall")),
+    ),
+    Table(
+        "Scoring the candidates of a request",
+        ("rank", "prerank"),
+        ("auc/watch", "auc/like", "gauc/watch", "ece/watch", "latency_ms/p50"),
+        (("auc/watch", "rank", "rank/lr"), ("auc/watch", "prerank", "rank/lr")),
+    ),
+)
+
+
+def published(folder: Path = load.RECORDS) -> list[Row]:
+    """The rows of all committed records."""
+    return rows(load.read(load.find(folder)))
+
+
+def markdown(found: Sequence[Row]) -> str:
+    """All tables with their paired differences, by dataset."""
+    if not found:
+        return NONE
+    parts = []
+    for dataset in dict.fromkeys(row.newest.dataset for row in found):
+        own = [row for row in found if row.newest.dataset == dataset]
+        parts += [_dataset(own), *(text for table in TABLES if (text := _table(table, own)))]
+    return "\n\n".join(parts)
+
+
+def cell(metric: str, interval: Interval | None) -> str:
+    """`0.123 [0.100, 0.150]`, without the bounds where there are none."""
+    if interval is None:
+        return "–"
+    mean = _short(metric, interval.mean)
+    if interval.lo is None or interval.hi is None:
+        return mean
+    return f"{mean} [{_short(metric, interval.lo)}, {_short(metric, interval.hi)}]"
+
+
+def _short(metric: str, value: float) -> str:
+    """Three decimals where the leaderboard has four."""
+    text = number(metric, value)
+    return f"{value:.3f}" if text == f"{value:.4f}" else text
+
+
+def _dataset(found: Sequence[Row]) -> str:
+    newest = max((row.newest for row in found), key=lambda record: record.created)
+    people = newest.population
+    seeds = sorted({run.record.seed for row in found for run in row.runs})
+    return (
+        f"**{newest.dataset}**, protocol `{newest.protocol}`, seeds {', '.join(map(str, seeds))}: "
+        f"{people['requests_with_target']:.0f} test requests with a target, {people['new_users']:.0f} of all "
+        f"{people['requests']:.0f} by new users. Mean [95 % interval over users and seeds]."
+    )
+
+
+def _table(table: Table, found: Sequence[Row]) -> str:
+    own = sorted((row for row in found if row.newest.stage in table.stages), key=lambda row: _place(table, row))
+    columns = [metric for metric in table.columns if any(metric in row.metrics for row in own)]
+    if not columns:
+        return ""
+    lines = [f"| {' | '.join(['entry', *map(label, columns)])} |", "|---" * (len(columns) + 1) + "|"]
+    for row in own:
+        cells = [cell(metric, row.metrics.get(metric)) for metric in columns]
+        lines.append(f"| {' | '.join([f'`{row.newest.entry}`', *cells])} |")
+    differences = [line for comparison in table.compared for line in _differences(*comparison, found)]
+    note = ["Paired differences, the same users in both:", "", *differences] if differences else []
+    return "\n".join([f"*{table.title}*", "", *lines, *(["", *note] if note else [])])
+
+
+def _place(table: Table, row: Row) -> tuple[int, float, str]:
+    first = row.metrics.get(table.columns[0])
+    return table.stages.index(row.newest.stage), -(first.mean if first else 0.0), row.newest.entry
+
+
+def _differences(metric: str, which: str, against: str, found: Sequence[Row]) -> list[str]:
+    able = [row for row in found if metric in row.metrics]
+    ours = [row for row in able if row.newest.stage == which]
+    others = [row for row in able if against in (row.newest.entry, row.newest.stage)]
+    return [_difference(metric, row, other) for row in ours for other in others if row is not other]
+
+
+def _difference(metric: str, row: Row, other: Row) -> str:
+    difference = paired_difference(row.seeds(metric), other.seeds(metric))
+    bounds = "no interval: no values per user"
+    if difference.lo is not None and difference.hi is not None:
+        bounds = f"[{difference.lo:+.3f}, {difference.hi:+.3f}]"
+        if difference.lo <= 0 <= difference.hi:
+            bounds += ", no difference shown"
+    return f"- {metric}, `{row.newest.entry}` − `{other.newest.entry}`: {difference.mean:+.3f} {bounds}"

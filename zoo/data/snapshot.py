@@ -1,0 +1,159 @@
+"""`Snapshot`: a log as seen at one moment in time."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from zoo.core.schema import Feature, Role, Schema, Task
+from zoo.core.topk import without_repeats
+from zoo.core.types import Batch
+from zoo.data.encode import Encoder
+from zoo.data.log import Log
+from zoo.data.split import Events, Requests, every_event, padded
+
+DAY = 86400
+RECENT_DAYS = (30, 7)
+PRIOR_EVENTS = 5.0
+"""Smoothed rates start from the overall rate with the weight of this many events."""
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """Everything known at a cut in time, and nothing of what came later.
+
+    Attributes:
+        events: All events; only those before `cut` shape the encoder, the catalogue and the rates.
+        users: Profile features of every user row, `(U, …)`.
+        encoder: Vocabularies and bins, fitted before the cut.
+        catalogue: Features of every item, `(n_items + 1, …)`, statistics as of the cut.
+        rates: Overall share of every labelled behaviour before the cut.
+        schema: The features that `requests` and `catalogue` hold.
+        cut: Seconds since 1970 UTC.
+        history_length: Events kept in the histories of a request.
+    """
+
+    events: Events
+    users: Batch
+    encoder: Encoder
+    catalogue: Batch
+    rates: dict[str, float]
+    schema: Schema
+    cut: int
+    history_length: int
+
+    @classmethod
+    def at(cls, log: Log, events: Events, encoder: Encoder, cut: int, history_length: int = 200) -> Snapshot:
+        """The world at `cut`; `encoder` must have been fitted no later, or for the same catalogue."""
+        table = {name: log.users[name].to_pylist() for name in log.users.column_names}
+        users = encoder.user_features(table, log.users.num_rows)
+        past = events.time < cut
+        base, *labels = encoder.roles.behaviours
+        shares = {name: events.flags[name][past].float().mean() for name in labels}
+        rates = {name: float(share.nan_to_num(0.5)) for name, share in shares.items()}
+        catalogue = encoder.catalogue(log) | _item_statistics(events, cut, rates, len(encoder.items))
+        snapshot = cls(events, users, encoder, catalogue, rates, Schema(()), cut, history_length)
+        tasks = (Task(base), *(Task(name, base) for name in labels))
+        return Snapshot(**{**vars(snapshot), "schema": Schema(snapshot._features(), tasks)})
+
+    def requests(self, requests: Requests, length: int | None = None) -> Batch:
+        """`(N, …)` request-level features: profile, clock, statistics of the history, histories.
+
+        Args:
+            requests: Whose features.
+            length: Of the histories, where fewer events are needed than the schema's.
+        """
+        batch = {name: values[requests.row] for name, values in self.users.items()}
+        batch |= self.encoder.clock(requests.time)
+        batch |= self._statistics(requests)
+        for name in self.encoder.roles.behaviours:
+            batch[f"history:{name}"] = self.history(requests, name, length or self.history_length)
+        return batch
+
+    def history(self, requests: Requests, behaviour: str, length: int | None = None) -> Tensor:
+        """`(N, length)` item ids of a behaviour before each request, newest first; all without a length."""
+        start, stop, items = self.ranges(behaviour, self.events.offsets[requests.row], requests.end)
+        return padded(items, start, stop, length, newest=True)
+
+    def answers(self, requests: Requests, behaviour: str) -> Tensor:
+        """`(N, T)` distinct item ids of a behaviour from each request on, padded with 0."""
+        start, stop, items = self.ranges(behaviour, requests.end, requests.stop)
+        ids = without_repeats(padded(items, start, stop))
+        return ids.gather(1, (ids == 0).int().argsort(dim=1, stable=True))
+
+    def count(self, requests: Requests, behaviour: str) -> Tensor:
+        """`(N,)` events of a behaviour before each request."""
+        start, stop, _ = self.ranges(behaviour, self.events.offsets[requests.row], requests.end)
+        return stop - start
+
+    def ranges(self, behaviour: str, start: Tensor, stop: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Ranges of all events as ranges of one behaviour's, `(N,)` each, and the items of the latter."""
+        before, items = self.events.compact[behaviour]
+        return before[start], before[stop], items
+
+    def _statistics(self, requests: Requests) -> Batch:
+        first = self.events.offsets[requests.row]
+        count = requests.end - first
+        last = self.events.time[(requests.end - 1).clamp(min=0)]
+        gap = torch.where(count > 0, requests.time - last, -1)
+        positive = {name: self.count(requests, name) for name in self.rates}
+        return history_statistics(count, positive, gap, self.rates)
+
+    def _features(self) -> tuple[Feature, ...]:
+        """The encoder's features and the numeric statistics, with the scale of the latter before the cut."""
+        seen = self._statistics(every_event(self.events, self.cut))
+        item = {name: x[1:] for name, x in self.catalogue.items() if x.is_floating_point()}
+        return (
+            *self.encoder.features(self.history_length),
+            *(numeric(name, "user", x) for name, x in seen.items()),
+            *(numeric(name, "item_stat", x) for name, x in item.items()),
+        )
+
+
+def numeric(name: str, role: Role, values: Tensor, of: str = "") -> Feature:
+    """A numeric feature scaled by the finite `values` seen."""
+    values = values[values.isfinite()].double()
+    mean, std = (float(values.mean()), float(values.std(correction=0))) if len(values) else (0.0, 1.0)
+    return Feature(name, role, "numeric", of=of, mean=mean, std=max(std, 1e-6))
+
+
+def history_statistics(
+    count: Tensor, positive: dict[str, Tensor], gap: Tensor, rates: dict[str, float]
+) -> Batch:
+    """`(N,)` statistics of a history, the same for a log and for a bare request.
+
+    Args:
+        count: `(N,)` events in the history.
+        positive: `(N,)` events of each labelled behaviour.
+        gap: `(N,)` seconds since the newest event, negative where not known.
+        rates: Overall share of each labelled behaviour, the prior of the user's own.
+    """
+    batch = {"history_size": count.float().log1p(), "gap": gap.clamp(min=0).float().log1p()}
+    for name, rate in rates.items():
+        batch[f"user_rate:{name}"] = (positive[name] + PRIOR_EVENTS * rate) / (count + PRIOR_EVENTS)
+    return batch
+
+
+def _item_statistics(events: Events, cut: int, rates: dict[str, float], n_items: int) -> Batch:
+    """`(n_items + 1,)` popularity and smoothed rates of every item before the cut.
+
+    Popularity is log(1 + count / mean count), which does not drift as the log grows.
+    """
+
+    def count(mask: Tensor) -> Tensor:
+        return torch.bincount(events.item[mask], minlength=n_items + 1).float()
+
+    def popularity(counts: Tensor) -> Tensor:
+        return (counts * n_items / counts.sum().clamp(min=1)).log1p()
+
+    past = events.time < cut
+    total = count(past)
+    batch = {"count": popularity(total)}
+    for days in RECENT_DAYS:
+        batch[f"count_{days}d"] = popularity(count(past & (events.time >= cut - days * DAY)))
+    for name, rate in rates.items():
+        positive = count(past & events.flags[name])
+        batch[f"rate:{name}"] = (positive + PRIOR_EVENTS * rate) / (total + PRIOR_EVENTS)
+    return batch

@@ -55,7 +55,9 @@ class RankData:
         for name in ("train", "test"):
             view: CandidateView = getattr(self, name)
             for part in ("requests", "candidates"):
-                save_file({k: v.contiguous() for k, v in getattr(view, part).items()}, folder / f"{name}.{part}")
+                save_file(
+                    {k: v.contiguous() for k, v in getattr(view, part).items()}, folder / f"{name}.{part}"
+                )
 
     @classmethod
     def load(cls, folder: Path, catalogue: Batch) -> RankData:
@@ -63,7 +65,9 @@ class RankData:
         schema = Schema.from_json((folder / "schema.json").read_text())
         static = {f.name: catalogue[f.name] for f in schema.having("item")}
         views = [
-            CandidateView(load_file(folder / f"{name}.requests"), load_file(folder / f"{name}.candidates"), static)
+            CandidateView(
+                load_file(folder / f"{name}.requests"), load_file(folder / f"{name}.candidates"), static
+            )
             for name in ("train", "test")
         ]
         return cls(schema, *views)
@@ -81,7 +85,9 @@ class CandidateMaker:
     world: World
     seed: int
 
-    def window(self, share: float, requests: Requests, models: Mapping[str, RetrievalModel]) -> tuple[Batch, Batch]:
+    def window(
+        self, share: float, requests: Requests, models: Mapping[str, RetrievalModel]
+    ) -> tuple[Batch, Batch]:
         """Features of requests and of their candidates.
 
         Args:
@@ -92,7 +98,9 @@ class CandidateMaker:
         quota = self.world.protocol.candidates.quota
         channels = [Channel(name.split("/")[-1], model, quota) for name, model in models.items()]
         request = self.world.request(requests, share)
-        found = Funnel([("recall", Recall(channels)), ("merge", Merge()), ("exposure", SeenFilter())])(request)
+        found = Funnel([("recall", Recall(channels)), ("merge", Merge()), ("exposure", SeenFilter())])(
+            request
+        )
         positives = self._answers(share, requests, self.world.config.schema.base, request)
         candidates = self._drawn(found.ids, positives, request)
         joined = self._joined(share, Annotate(channels)(request, candidates), request)
@@ -147,7 +155,9 @@ def rank_schema(base: Schema, candidates: Batch) -> Schema:
     """The snapshot's schema with the columns and crosses of training candidates, and their scale."""
     mask = candidates["item_id"] > 0
     found = [numeric(cross.name, "cross", candidates[cross.name][mask], cross.of) for cross in crosses(base)]
-    columns = [name for name in candidates if ":" in name and not name.startswith("label:") and name not in base]
+    columns = [
+        name for name in candidates if ":" in name and not name.startswith("label:") and name not in base
+    ]
     names = [name for name in columns if name not in {cross.name for cross in found}]
     found += [numeric(name, "column", candidates[name][mask]) for name in names]
     # Statistics too are scaled as the training windows saw them.
@@ -158,11 +168,11 @@ def rank_schema(base: Schema, candidates: Batch) -> Schema:
 
 def stacked(parts: list[Batch]) -> Batch:
     """Batches one below the other, padded with 0 to the same widths."""
-    width = {name: max((part[name].shape[1] for part in parts if part[name].ndim > 1), default=0) for name in parts[0]}
-    return {
-        name: torch.cat([_widened(part[name], width[name]) for part in parts])
+    width = {
+        name: max((part[name].shape[1] for part in parts if part[name].ndim > 1), default=0)
         for name in parts[0]
     }
+    return {name: torch.cat([_widened(part[name], width[name]) for part in parts]) for name in parts[0]}
 
 
 def _widened(value: Tensor, width: int) -> Tensor:

@@ -37,7 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser("python -m benchmarks", description="Train, evaluate and record zoo models.")
+    parser = argparse.ArgumentParser(
+        "python -m benchmarks", description="Train, evaluate and record zoo models."
+    )
     commands = parser.add_subparsers(required=True, metavar="command")
     for name, command, text in (
         ("run", _run, "run what has no record yet"),
@@ -46,9 +48,13 @@ def _parser() -> argparse.ArgumentParser:
         sub = commands.add_parser(name, help=text)
         sub.set_defaults(command=command)
         sub.add_argument("suite", type=Path, help="such as configs/suites/quickstart.yaml")
-        sub.add_argument("changes", nargs="*", metavar="key=value", help="such as seeds=[0] recall/two_tower.fit.lr=1e-2")
+        sub.add_argument(
+            "changes", nargs="*", metavar="key=value", help="such as seeds=[0] recall/two_tower.fit.lr=1e-2"
+        )
         sub.add_argument("--runs", type=Path, default=Path("runs"), help="folder of records (default: runs)")
-        sub.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="runs at once (default: all cores)")
+        sub.add_argument(
+            "--workers", type=int, default=os.cpu_count() or 1, help="runs at once (default: all cores)"
+        )
         sub.add_argument("--again", action="store_true", help="run everything, records or not")
     sub = commands.add_parser("list", help="list entries, funnels, suites, datasets, protocols and models")
     sub.set_defaults(command=_list)

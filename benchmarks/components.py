@@ -14,6 +14,7 @@ from benchmarks.fit import Artifacts, fit, new_model
 from benchmarks.machine import PeakMemory
 from benchmarks.world import World
 from zoo.core.schema import Schema
+from zoo.core.types import Batch
 from zoo.data.views import CandidateView, EventView, HistoryView, View
 from zoo.index import create_index
 from zoo.training import EmbeddingRetrieval, RankModel, RetrievalModel, ZooModel
@@ -84,12 +85,12 @@ class Components:
         world, snapshot = self.world, self.world.snapshot()
         maker = CandidateMaker(world, seed)
         cuts = sorted(cut for cut in world.protocol.candidates.cuts if cut < world.share)
-        parts = []
+        parts: list[tuple[Batch, Batch]] = []
         for share, stop in zip([*cuts, world.share], [*cuts[1:], world.share, None], strict=True):
             names = world.protocol.candidates.channels
             models = {name: self.recall(config["entries"][name], seed, share) for name in names}
-            requests = world.requests if stop is None else world.window(share, stop)
-            parts.append(maker.window(share, requests, models))
+            asked = world.requests if stop is None else world.window(share, stop)
+            parts.append(maker.window(share, asked, models))
         requests, candidates = ([part[i] for part in parts] for i in (0, 1))
         train = stacked(candidates[:-1])
         static = {f.name: snapshot.catalogue[f.name] for f in snapshot.schema.having("item")}
@@ -132,7 +133,11 @@ class Components:
 
     def _recipe(self, entry: Entry, seed: int) -> dict[str, Any]:
         protocol = self.world.protocol
-        split = {"tie_seed": protocol.tie_seed, "history_length": protocol.history_length, "share": self.world.share}
+        split = {
+            "tie_seed": protocol.tie_seed,
+            "history_length": protocol.history_length,
+            "share": self.world.share,
+        }
         own = {name: entry[name] for name in ("model", "params", "fit")}
         return {"what": "model", "entry": own, "split": split, "dataset": self.fingerprint, "seed": seed}
 

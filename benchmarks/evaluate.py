@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from benchmarks.configs import ProtocolConfig
-from benchmarks.intervals import Arrays, Interval, bootstrap_weights, pooled_interval, user_interval
+from benchmarks.intervals import Interval, bootstrap_weights, pooled_interval, user_interval
 from zoo.core.schema import Schema
 from zoo.core.types import Batch, Candidates
 from zoo.metrics import functional as M
@@ -29,7 +30,7 @@ class Measured:
     """
 
     metrics: dict[str, Interval] = field(default_factory=dict)
-    arrays: Arrays = field(default_factory=dict)
+    arrays: dict[str, NDArray[np.float32]] = field(default_factory=dict)
 
     def add_users(self, name: str, values: Tensor) -> None:
         """A metric with one value `(U,)` per request, NaN where it is not defined; left out if nowhere."""
@@ -38,7 +39,7 @@ class Measured:
             self.arrays[f"user/{name}"] = array.astype(np.float32)
             self.metrics[name] = user_interval(self.arrays[f"user/{name}"])
 
-    def add_pooled(self, name: str, value: float, replicates: Tensor | None = None) -> None:
+    def add_pooled(self, name: str, value: float | Tensor, replicates: Tensor | None = None) -> None:
         """A metric of all requests together, with its value `(R,)` under the shared resamples if known."""
         if replicates is None:
             self.metrics[name] = Interval(float(value))
@@ -117,8 +118,12 @@ def add_tasks(measured: Measured, predicted: Batch, candidates: Batch, schema: S
     weights = resamples(users)
     for task in schema.tasks:
         defined = mask & (candidates[f"label:{task.given}"] > 0) if task.given else mask
-        logits, labels, group = (x[defined] for x in (predicted[task.name], candidates[f"label:{task.name}"], rows))
-        measured.add_pooled(f"auc/{task.name}", M.auc(logits, labels), M.auc_replicates(logits, labels, group, weights))
+        logits, labels, group = (
+            x[defined] for x in (predicted[task.name], candidates[f"label:{task.name}"], rows)
+        )
+        measured.add_pooled(
+            f"auc/{task.name}", M.auc(logits, labels), M.auc_replicates(logits, labels, group, weights)
+        )
         value, per_user = M.gauc(logits, labels, group, users)
         size = torch.bincount(group, minlength=users).float().masked_fill(per_user.isnan(), 0)
         measured.add_pooled(f"gauc/{task.name}", value, _ratio(weights, per_user.nan_to_num() * size, size))

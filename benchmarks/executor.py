@@ -87,7 +87,9 @@ def execute(plan: Plan, setting: Setting, again: bool = False) -> Iterator[Outco
         else:
             yield Outcome(spec, record, 0.0)
     for wave in WAVES:
-        specs = _candidates(todo) if wave == ("candidates",) else [spec for spec in todo if spec.stage in wave]
+        specs = (
+            _candidates(todo) if wave == ("candidates",) else [spec for spec in todo if spec.stage in wave]
+        )
         for outcome in _together(specs, setting):
             if outcome.spec.stage != "candidates":
                 yield outcome
@@ -96,7 +98,10 @@ def execute(plan: Plan, setting: Setting, again: bool = False) -> Iterator[Outco
 def _candidates(todo: Sequence[RunSpec]) -> list[RunSpec]:
     """One run per seed that makes the candidates which later runs share, so that none makes them twice."""
     first = {spec.seed: spec for spec in reversed(todo) if "entries" in spec.config}
-    return [RunSpec(f"candidates of {spec.entry}", "", "candidates", seed, spec.config, "") for seed, spec in first.items()]
+    return [
+        RunSpec(f"candidates of {spec.entry}", "", "candidates", seed, spec.config, "")
+        for seed, spec in first.items()
+    ]
 
 
 def _together(specs: Sequence[RunSpec], setting: Setting) -> Iterator[Outcome]:
@@ -112,7 +117,9 @@ def _together(specs: Sequence[RunSpec], setting: Setting) -> Iterator[Outcome]:
             yield outcome or _failed(spec, setting, "the process died (out of memory, or killed)", 0.0)
 
 
-def _pool(specs: Sequence[RunSpec], setting: Setting, workers: int) -> Iterator[tuple[RunSpec, Outcome | None]]:
+def _pool(
+    specs: Sequence[RunSpec], setting: Setting, workers: int
+) -> Iterator[tuple[RunSpec, Outcome | None]]:
     """Spec and outcome, None where the process died."""
     if not specs:
         return

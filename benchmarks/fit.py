@@ -10,6 +10,7 @@ import shutil
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +40,10 @@ class Artifacts:
         """The folder made by this recipe, now or earlier.
 
         Args:
-            recipe: Plain JSON of all that the content depends on.
+            recipe: Plain JSON of all that the content depends on, but for the code, which is added here.
             make: Fills an empty folder; if it fails, nothing is kept.
         """
-        text = json.dumps(recipe, sort_keys=True)
+        text = json.dumps({**recipe, "code": code_hash()}, sort_keys=True)
         final = self.root / hashlib.sha256(text.encode()).hexdigest()[:24]
         if final.exists():
             return final
@@ -60,6 +61,17 @@ class Artifacts:
         finally:
             shutil.rmtree(working, ignore_errors=True)
         return final
+
+
+@cache
+def code_hash() -> str:
+    """Hash of the sources that fitted models and candidates depend on, so that none outlives a change of them."""
+    root = Path(__file__).parents[1]
+    own = [root / "benchmarks" / f"{name}.py" for name in ("candidates", "components", "fit", "world")]
+    digest = hashlib.sha256()
+    for file in sorted([*(root / "zoo").rglob("*.py"), *own]):
+        digest.update(file.read_bytes())
+    return digest.hexdigest()
 
 
 def new_model(entry: Mapping[str, Any], schema: Schema, seed: int) -> ZooModel:

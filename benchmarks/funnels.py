@@ -49,13 +49,13 @@ class RecallStage:
 
 @dataclass(frozen=True)
 class MergeStage:
-    """Joins the channels' finds, at most `total` of them."""
+    """Joins the channels' finds, at most `total` of them, None for all."""
 
     tag: ClassVar[str] = "merge"
-    total: int
+    total: int | None = None
 
     def __post_init__(self) -> None:
-        demand((self.total >= 1, f"total must be at least 1, found {self.total}"))
+        demand((_some(self.total), f"total must be at least 1 or null, found {self.total}"))
 
 
 @dataclass(frozen=True)

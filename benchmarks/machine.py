@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import platform
 import resource
@@ -38,7 +39,9 @@ def code_version() -> str:
     root = Path(__file__).parents[1]
 
     def git(*args: str) -> str:
-        return subprocess.run(["git", *args], cwd=root, capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(
+            ["git", *args], cwd=root, capture_output=True, text=True, check=True
+        ).stdout.strip()
 
     try:
         return git("rev-parse", "--short=12", "HEAD") + ("-dirty" if git("status", "--porcelain") else "")
@@ -50,10 +53,8 @@ class PeakMemory:
     """Largest resident memory of this process while entered, where the system can tell (Linux)."""
 
     def __enter__(self) -> PeakMemory:
-        try:
+        with contextlib.suppress(OSError):  # the peak since the process began is still an upper bound
             Path("/proc/self/clear_refs").write_text("5")
-        except OSError:
-            pass  # the peak since the process began is still an upper bound
         return self
 
     def __exit__(self, *error: object) -> None:

@@ -18,7 +18,7 @@ from zoo.bundle import build_funnel, entries_of, save_funnel, save_model
 from zoo.core.errors import UserError
 from zoo.core.types import Candidates, Request
 from zoo.data.views import CandidateView
-from zoo.funnel import Funnel, Trace
+from zoo.funnel import Funnel, Recall, Trace
 from zoo.training import EmbeddingRetrieval
 
 EVAL_CHUNK = 64
@@ -58,7 +58,9 @@ class Runner:
         def serve(request: Request) -> Candidates:
             return model.recall(request, k, request.features["seen"])
 
-        measured = self._measure_lists(self._traced(Funnel([("recall", lambda r, _: serve(r))]))["recall"].ids)
+        measured = self._measure_lists(
+            self._traced(Funnel([("recall", lambda r, _: serve(r))]))["recall"].ids
+        )
         measured.add_costs(model.cost)
         measured.add_numbers(latency.single(serve, self.world.measured))
         measured.add_numbers(latency.throughput(serve, self.world.measured))
@@ -94,7 +96,9 @@ class Runner:
         trace = self._traced(funnel)
         measured = self._measure_lists(list(trace.values())[-1].ids)
         evaluate.add_survival(measured, trace, self.world.targets)
-        channels = [channel.name for channel in dict(funnel.stages)["recall"].channels]
+        recall = dict(funnel.stages)["recall"]
+        assert isinstance(recall, Recall)
+        channels = [channel.name for channel in recall.channels]
         evaluate.add_unique_finds(measured, trace["merge"], self.world.targets, channels)
         measured.add_costs({"seconds": sum(model.cost.get("seconds", 0.0) for model in models.values())})
         measured.add_numbers(latency.by_stage(funnel, self.world.measured))
@@ -125,7 +129,9 @@ class Runner:
         feature = next((f for f in snapshot.schema.having("item") if f.kind == "multi"), None)
         if feature is None:
             return torch.ones(snapshot.schema.n_items + 1, 1)
-        hot = torch.zeros(snapshot.schema.n_items + 1, feature.vocab).scatter_(1, snapshot.catalogue[feature.name], 1)
+        hot = torch.zeros(snapshot.schema.n_items + 1, feature.vocab).scatter_(
+            1, snapshot.catalogue[feature.name], 1
+        )
         return hot[:, 1:]
 
     @cached_property

@@ -48,7 +48,9 @@ class World:
     @cached_property
     def encoder(self) -> Encoder:
         """Fitted at the measured window's start, and shared by all earlier snapshots."""
-        known = (self.events.before(self.events.cut(self.share)) > self.events.offsets[:-1]).nonzero().squeeze(1)
+        known = (
+            (self.events.before(self.events.cut(self.share)) > self.events.offsets[:-1]).nonzero().squeeze(1)
+        )
         return Encoder.fit(self.log, self.config.schema, known)
 
     def snapshot(self, share: float | None = None) -> Snapshot:
@@ -89,7 +91,9 @@ class World:
         task = self.protocol.target_task
         if task not in self.config.schema.behaviours:
             near = did_you_mean(task, self.config.schema.behaviours)
-            raise UserError(f"protocol {self.protocol.name}: target_task: the dataset has no behaviour {task!r}{near}")
+            raise UserError(
+                f"protocol {self.protocol.name}: target_task: the dataset has no behaviour {task!r}{near}"
+            )
         return self.snapshot().answers(self.requests, task)
 
     @cached_property

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import OmegaConf
-from omegaconf.errors import OmegaConfBaseException
-from yaml import YAMLError
 
 from zoo.bundle.build import build_funnel, entries_of
 from zoo.bundle.serve import Bundle
 from zoo.core.errors import UserError
+from zoo.core.yaml import load
 from zoo.data.store import Store
 from zoo.training import ZooModel
 from zoo.training.module import write_text
@@ -72,14 +71,13 @@ def load_funnel(folder: str | Path) -> Bundle:
     if not (folder / "funnel.yaml").exists():
         raise UserError(f"{folder}: no saved funnel there (no funnel.yaml)")
     store = Store.load(folder)
+    described = load(folder / "funnel.yaml").plain()
     try:
-        stages: Any = OmegaConf.to_container(OmegaConf.load(folder / "funnel.yaml"))
-        stages = stages["stages"]
+        stages: list[Any] = described["stages"]
         models = {name: _prepared(folder / name, store) for name in dict.fromkeys(entries_of(stages))}
         return Bundle(store, funnel=build_funnel(stages, models, store))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, YAMLError, OmegaConfBaseException) as error:
-        reason = str(error).splitlines()[0]
-        raise UserError(f"{folder / 'funnel.yaml'}: not a funnel ({reason})") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UserError(f"{folder / 'funnel.yaml'}: not a funnel ({error})") from error
 
 
 def _prepared(folder: Path, store: Store) -> ZooModel:

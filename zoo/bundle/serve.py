@@ -147,7 +147,8 @@ def columns_of(rows: Any) -> dict[str, list[Any]]:
         names = dict.fromkeys(name for row in rows for name in row)
         table = {str(name): [row.get(name) for row in rows] for name in names}
     else:
-        raise UserError(f"score: expected a DataFrame, columns or a list of dicts, found {type(rows).__name__}")
+        found = type(rows).__name__
+        raise UserError(f"score: expected a DataFrame, columns or a list of dicts, found {found}")
     if len({len(values) for values in table.values()}) > 1:
         lengths = ", ".join(f"{name} {len(values)}" for name, values in table.items())
         raise UserError(f"score: columns differ in length: {lengths}")

@@ -25,7 +25,7 @@ class Feature:
             a time, `column` comes from an earlier stage, `cross` is computed from request and item.
         kind: `categorical` int64 `(…)`, `multi` int64 `(…, length)` padded with 0, `numeric` float32 `(…)`,
             `sequence` int64 `(…, length)` of item ids, newest first, padded with 0.
-        vocab: Number of ids of a categorical, multi or sequence feature, index 0 (unknown or padding) counted.
+        vocab: Number of ids of a categorical, multi or sequence feature, with 0 (unknown or padding).
         length: Slots of a multi or sequence feature.
         of: What a history or cross feature is made of: a behaviour, or an item feature.
         mean: Of a numeric feature over the training rows, for standardising.

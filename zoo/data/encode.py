@@ -57,8 +57,7 @@ class Encoder:
             for name, config in features.items():
                 column = _column(table, name, config)
                 if config.kind == "numeric":
-                    shares = np.linspace(0, 1, config.bins + 1)[1:-1]
-                    edges[name] = tuple(np.unique(np.quantile(np.asarray(column, float), shares)).tolist())
+                    edges[name] = _edges(column, config.bins)
                 else:
                     vocabularies[name] = tuple(sorted(set(_flat(column))))
         ids = (tuple(log.items["item_id"].to_pylist()), tuple(users["user_id"].to_pylist()))
@@ -151,6 +150,14 @@ def _column(table: pa.Table, name: str, config: FeatureConfig) -> list[Any]:
         found = ", ".join(table.column_names)
         raise UserError(f"schema: no column {source!r} for feature {name!r}, found {found}")
     return table[source].to_pylist()
+
+
+def _edges(column: Sequence[Any], bins: int) -> tuple[float, ...]:
+    """The inner quantiles, fewer where they coincide; none of no values."""
+    if not column:
+        return ()
+    shares = np.linspace(0, 1, bins + 1)[1:-1]
+    return tuple(np.unique(np.quantile(np.asarray(column, float), shares)).tolist())
 
 
 def _flat(column: Sequence[Any]) -> list[str]:

@@ -67,8 +67,10 @@ class Events:
 
     def cut(self, share: float) -> int:
         """The time before which `share` of all events lie; events at the cut itself come after it."""
-        place, ordered = int(len(self.time) * share), self.time.sort().values
-        return int(ordered[place]) if place < len(ordered) else int(ordered[-1]) + 1
+        place = int(len(self.time) * share)
+        if place < len(self.time):
+            return int(self.time.sort().values[place])
+        return int(self.time.max()) + 1 if len(self.time) else 0
 
     def before(self, time: int) -> Tensor:
         """`(U,)` end of each user's events before `time`."""

@@ -1,0 +1,86 @@
+"""Training rows against loops over plain rows."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.world import DAY, START, ordered, padded_ids, world
+from zoo.core.types import Batch
+from zoo.data.views import BatchLoader, CandidateView, EventView, HistoryView
+
+CUT = START + 25 * DAY
+FEW = settings(max_examples=10, deadline=None)
+
+
+@FEW
+@given(st.integers(0, 40))
+def test_a_row_of_events_is_the_moment_before_an_event(which: int) -> None:
+    w = world(which)
+    view = EventView(w.snapshot(CUT), history_length=3)
+    batch, place = view.batch(torch.arange(len(view))), 0
+    for user in sorted(w.users):
+        own = [event for event in ordered(w, user) if event.time < CUT]
+        for number, event in enumerate(own):
+            history = [w.item(past.item) for past in reversed(own[:number])][:3]
+            assert batch["history:watch"][place].tolist() == padded_ids([history], 3)[0].tolist()
+            assert batch["item_id"][place] == w.item(event.item)
+            assert batch["label:watch"][place] == 1 and batch["label:like"][place] == (event.rating >= 4)
+            place += 1
+    assert len(view) == place
+    for name in ("year", "genres"):
+        assert batch[name].equal(view.snapshot.catalogue[name][batch["item_id"]])
+
+
+@FEW
+@given(st.integers(0, 40))
+def test_a_row_of_histories_is_all_that_a_user_did(which: int) -> None:
+    w = world(which)
+    view = HistoryView(w.snapshot(CUT))
+    batch, place = view.batch(torch.arange(len(view))), 0
+    for user in sorted(w.users):
+        own = [event for event in ordered(w, user) if event.time < CUT][::-1]
+        for name, events in (("watch", own), ("like", [event for event in own if event.rating >= 4])):
+            if own:
+                ids = [w.item(event.item) for event in events]
+                assert batch[f"history:{name}"][place, : len(ids)].tolist() == ids
+                assert not batch[f"history:{name}"][place, len(ids) :].any()
+                ages = [(CUT - event.time) / DAY for event in events]
+                assert batch[f"age:{name}"][place, : len(ids)].tolist() == pytest.approx(ages)
+        place += bool(own)
+    assert len(view) == place
+
+
+def test_a_row_of_candidates_looks_up_what_never_changes() -> None:
+    requests = {"age": torch.tensor([1, 2, 3])}
+    candidates = {"item_id": torch.tensor([[1, 2], [2, 0], [1, 1]]), "score": torch.rand(3, 2)}
+    catalogue = {"item_id": torch.arange(3), "genres": torch.tensor([[0, 0], [5, 6], [7, 0]])}
+    view = CandidateView(requests, candidates, catalogue)
+    batch = view.batch(torch.tensor([1, 0]))
+    assert batch["age"].tolist() == [2, 1] and batch["item_id"].tolist() == [[2, 0], [1, 2]]
+    assert batch["genres"].tolist() == [[[7, 0], [0, 0]], [[5, 6], [7, 0]]]
+    assert batch["score"].equal(candidates["score"][[1, 0]])
+    assert view.request(torch.tensor([2])).features.keys() == {"age"} and len(view) == 3
+
+
+class Numbers:
+    def __len__(self) -> int:
+        return 10
+
+    def batch(self, index: torch.Tensor) -> Batch:
+        return {"row": index}
+
+
+def test_batches_cover_every_row_once_in_an_order_that_the_seed_decides() -> None:
+    def order(seed: int | None, epochs: int = 1) -> list[list[int]]:
+        loader = BatchLoader(Numbers(), 4, seed)
+        assert len(loader) == 3
+        return [torch.cat([batch["row"] for batch in loader]).tolist() for _ in range(epochs)]
+
+    assert order(None) == [list(range(10))]
+    first, second = order(7, 2)
+    assert sorted(first) == sorted(second) == list(range(10)) and first != second
+    assert order(7, 2) == [first, second] != order(8, 2)
+    assert [len(batch["row"]) for batch in BatchLoader(Numbers(), 4)] == [4, 4, 2]

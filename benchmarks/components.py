@@ -146,4 +146,4 @@ def _index(name: str, config: Entry) -> Mapping[str, Any] | None:
     """The index that a funnel's recall stage gives to an entry, if any."""
     stages: Sequence[Mapping[str, Any]] = config["stages"]
     channels = next(stage["recall"] for stage in stages if "recall" in stage)["channels"]
-    return next((channel["index"] for channel in channels if channel["entry"] == name), None)
+    return next((channel.get("index") for channel in channels if channel["entry"] == name), None)

@@ -26,7 +26,11 @@ def pages(found: Sequence[Row]) -> dict[Path, str]:
 
 def overview() -> str:
     """The list of all models by stage."""
-    parts = [NOTE, "# Models", "A name is a path: `rank/dcn_v2` is `zoo/rank/dcn_v2.py` and `configs/rank/dcn_v2.yaml`."]
+    parts = [
+        NOTE,
+        "# Models",
+        "A name is a path: `rank/dcn_v2` is `zoo/rank/dcn_v2.py` and `configs/rank/dcn_v2.yaml`.",
+    ]
     for stage in STAGES:
         lines = [f"- [`{name}`]({name}.md): {_summary(model_class(name))}" for name in list_models(stage)]
         parts.append("\n".join([f"## {stage}", "", *lines]))

@@ -91,7 +91,9 @@ def _dataset(found: Sequence[Row]) -> str:
 
 
 def _table(table: Table, found: Sequence[Row]) -> str:
-    own = sorted((row for row in found if row.newest.stage in table.stages), key=lambda row: _place(table, row))
+    own = sorted(
+        (row for row in found if row.newest.stage in table.stages), key=lambda row: _place(table, row)
+    )
     columns = [metric for metric in table.columns if any(metric in row.metrics for row in own)]
     if not columns:
         return ""

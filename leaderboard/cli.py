@@ -56,11 +56,12 @@ def _show(args: argparse.Namespace) -> None:
 
     folder = args.records or load.RECORDS
     runs = load.select(load.read(load.find(folder)), args.dataset, args.stage)
-    tables = boards(rows(runs))
+    found = rows(runs)
+    tables = boards(found)
     if args.json:
         print(json.dumps([row.as_json() for board in tables for row in board.rows], indent=1))
         return
-    print_boards(tables)
+    print_boards(tables, found)
     if not tables:
         print(f"no record of a finished run in {folder}")
     for run in runs:

@@ -9,18 +9,25 @@ from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
-from leaderboard.aggregate import Board, Row
+from leaderboard.aggregate import Board, Comparison, Row, comparisons
 from leaderboard.metrics import label, number
 
 
-def print_boards(boards: Sequence[Board]) -> None:
-    """Print each board, best row first, the best value of each column in bold."""
+def print_boards(boards: Sequence[Board], rows: Sequence[Row]) -> None:
+    """Print each board, best row first, the best value of each column in bold, and below it what differs.
+
+    Args:
+        boards: To print.
+        rows: All there are, since a baseline may be of another board.
+    """
     console = Console(highlight=False)
     for board in boards:
         table, count = _fitting(board, console)
         console.print(table)
         for note in _notes(board, board.columns[count:]):
             console.print(Text(note, style="dim"))
+        for line in _differences(board, rows):
+            console.print(Text(line), soft_wrap=True)
         console.print()
 
 
@@ -60,6 +67,26 @@ def _cell(board: Board, row: Row, metric: str) -> Text:
         return text
     half = max(interval.hi - interval.mean, interval.mean - interval.lo)
     return text + Text(f" ±{number(metric, half).removeprefix('0') or 0}", style="not bold dim")
+
+
+def _differences(board: Board, rows: Sequence[Row]) -> list[str]:
+    """One line for each pair, with the paired interval; a pair that was told is not told the other way."""
+    told: set[frozenset[str]] = set()
+    lines = []
+    for comparison in (c for table in comparisons(board, rows) for c in table):
+        pair = frozenset((comparison.entry, comparison.against))
+        if pair not in told:
+            told.add(pair)
+            lines.append(_difference(comparison))
+    return lines
+
+
+def _difference(comparison: Comparison) -> str:
+    found = comparison.difference
+    text = f"{comparison.entry} minus {comparison.against}: {label(comparison.metric)} {found.mean:+.4f}"
+    if found.lo is not None and found.hi is not None:
+        text += f" [{found.lo:+.4f}, {found.hi:+.4f}]"
+    return f"{text}, {comparison.verdict}"
 
 
 def _notes(board: Board, hidden: Sequence[str]) -> list[str]:

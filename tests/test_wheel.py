@@ -1,4 +1,4 @@
-"""The wheel holds `zoo`, all of it, and nothing else. That it works alone is shown by wheel_in_empty_venv.sh."""
+"""The wheel holds `zoo`, all of it and nothing else; wheel_in_empty_venv.sh shows that it works alone."""
 
 from __future__ import annotations
 
@@ -25,7 +25,16 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
         shutil.copytree(ROOT / package, folder / package, ignore=skip)
     for file in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / file, folder)
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder / "dist", folder]
+    command = [
+        sys.executable,
+        "-m",
+        "build",
+        "--wheel",
+        "--no-isolation",
+        "--outdir",
+        folder / "dist",
+        folder,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     (path,) = (folder / "dist").iterdir()

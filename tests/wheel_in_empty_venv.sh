@@ -13,7 +13,7 @@ mkdir "$work/source" "$work/saved"
 cp -r pyproject.toml README.md LICENSE zoo benchmarks leaderboard "$work/source/"
 "$python" -m build --no-isolation --wheel --outdir "$work/dist" "$work/source" >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
 
-PYTHONPATH=.:tests "$python" -c 'import sys, pathlib, tiny; tiny.save(pathlib.Path(sys.argv[1]))' "$work/saved" >"$work/log" 2>&1 ||
+PYTHONPATH=. "$python" -c 'import sys, pathlib; from tests import tiny; tiny.save(pathlib.Path(sys.argv[1]))' "$work/saved" >"$work/log" 2>&1 ||
     { cat "$work/log"; exit 1; }
 
 "$python" -m venv "$work/venv"

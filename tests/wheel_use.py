@@ -9,7 +9,9 @@ import zoo
 saved = Path(sys.argv[1])
 assert Path(sys.prefix) in Path(zoo.__file__).parents, zoo.__file__
 assert zoo.__version__ != "0+unknown"
-assert not [name for name in ("benchmarks", "leaderboard", "datasets", "rich") if importlib.util.find_spec(name)]
+assert not [
+    name for name in ("benchmarks", "leaderboard", "datasets", "rich") if importlib.util.find_spec(name)
+]
 assert "torch" not in sys.modules and "rank/dcn_v2" in zoo.list_models()
 
 loaded = {path.name: zoo.load_model(path) for path in sorted(saved.iterdir()) if path.name != "funnel"}

@@ -48,7 +48,9 @@ def report_of_a_bad_copy(tmp_path_factory: pytest.TempPathFactory) -> str:
     folder = tmp_path_factory.mktemp("bad")
     shutil.copy(ROOT / "pyproject.toml", folder)
     for package in PACKAGES:
-        shutil.copytree(ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__", "records"))
+        shutil.copytree(
+            ROOT / package, folder / package, ignore=shutil.ignore_patterns("__pycache__", "records")
+        )
     for file, line in PLANTED.values():
         with (folder / file).open("a") as target:
             target.write(f"\n{line}\n")

@@ -105,10 +105,14 @@ def test_no_file_knows_a_machine_or_a_registry() -> None:
 def _names(package: Path) -> set[str]:
     """How a test may call the modules of a package: `acquire`, `datasets_acquire`, or the package itself."""
     modules = [path.relative_to(package).with_suffix("") for path in package.rglob("*.py")]
-    return {module.name for module in modules} | {"_".join(module.parts) for module in modules} | {package.name}
+    return (
+        {module.name for module in modules} | {"_".join(module.parts) for module in modules} | {package.name}
+    )
 
 
-@pytest.mark.parametrize("folder", [*PACKAGES, *(path.parent.name for path in (ROOT / "zoo").glob("*/__init__.py"))])
+@pytest.mark.parametrize(
+    "folder", [*PACKAGES, *(path.parent.name for path in (ROOT / "zoo").glob("*/__init__.py"))]
+)
 def test_a_test_is_where_its_source_is(folder: str) -> None:
     package = ROOT / folder if folder in PACKAGES else ROOT / "zoo" / folder
     names = _names(package) | {path.name for path in package.rglob("*") if path.is_dir()}

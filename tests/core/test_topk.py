@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from zoo.core.topk import stable_topk
+from zoo.core.topk import is_member, stable_topk, without_repeats
 
 
 @settings(max_examples=80, deadline=None)
@@ -22,3 +22,22 @@ def test_equals_a_stable_sort(scores: np.ndarray, k: int) -> None:
         expected = sorted(range(7), key=lambda column: -row[column])[:k]
         assert positions == expected
         assert found == row[expected].tolist()
+
+
+IDS = arrays(np.int64, (3, 6), elements=st.integers(0, 4))
+
+
+@settings(max_examples=40, deadline=None)
+@given(IDS, st.integers(0, 6))
+def test_without_repeats_keeps_the_first(ids: np.ndarray, width: int) -> None:
+    rows = ids[:, :width].tolist()
+    expected = [[0 if value in row[:place] else value for place, value in enumerate(row)] for row in rows]
+    assert without_repeats(torch.tensor(rows, dtype=torch.int64).view(3, width)).tolist() == expected
+
+
+@settings(max_examples=40, deadline=None)
+@given(IDS, IDS, st.integers(0, 6))
+def test_membership_equals_pythons(ids: np.ndarray, sets: np.ndarray, width: int) -> None:
+    found = is_member(torch.from_numpy(ids), torch.from_numpy(sets[:, :width].copy()))
+    expected = [[item > 0 and item in row for item in items] for items, row in zip(ids, sets[:, :width], strict=True)]
+    assert found.tolist() == expected

@@ -1,0 +1,1 @@
+"""Guides, and the scripts that write the generated pages."""

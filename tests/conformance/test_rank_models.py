@@ -1,0 +1,149 @@
+"""What holds for every pre-rank and rank model."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+import torch.nn.functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from tests import tiny
+from tests.conformance.setting import Case, fit, fitted, longer, models, rank_batch, rank_data
+from zoo.core.errors import UserError
+from zoo.core.schema import Schema
+from zoo.core.types import Batch
+from zoo.data.views import CandidateView
+from zoo.training import RankModel
+
+MASK = rank_data()[1].candidates["item_id"] > 0
+PER_CANDIDATE = {*rank_data()[1].candidates, *rank_data()[1].catalogue}
+
+
+def run(case: Case, batch: Batch) -> Batch:
+    model = fitted(case)
+    assert isinstance(model, RankModel)
+    with torch.no_grad():
+        return model(batch)
+
+
+def close(found: torch.Tensor, expected: torch.Tensor) -> bool:
+    return torch.allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def changed(batch: Batch, change: object) -> Batch:
+    """The batch with its candidate-level tensors changed."""
+    return {name: change(value) if name in PER_CANDIDATE else value for name, value in batch.items()}  # type: ignore[operator]
+
+
+@models("prerank", "rank")
+def test_there_is_a_finite_logit_for_each_task(case: Case) -> None:
+    found = run(case, rank_batch())
+    assert list(found) == ["watch", "like"]
+    assert all(value.shape == MASK.shape and value.isfinite().all() for value in found.values())
+
+
+@models("prerank", "rank")
+def test_more_padding_changes_nothing(case: Case) -> None:
+    batch, model = rank_batch(), fitted(case)
+
+    def padded(value: torch.Tensor) -> torch.Tensor:
+        wider = F.pad(value, (0, 0) * (value.ndim - 2) + (0, 3))
+        # What a column holds beside no candidate must not matter.
+        return wider if value.dtype == torch.int64 else wider.masked_fill(F.pad(~MASK, (0, 3), value=True), 77.0)
+
+    wide = changed(longer(batch), padded)
+    for name, logits in run(case, wide).items():
+        assert close(logits[:, : MASK.shape[1]][MASK], run(case, batch)[name][MASK])
+    assert close(model.loss(wide), model.loss(batch))
+
+
+@models("prerank", "rank")
+def test_a_batch_is_its_rows_one_by_one(case: Case) -> None:
+    together = run(case, rank_batch())
+    for row in range(len(MASK)):
+        alone = run(case, rank_batch([row]))
+        assert all(close(alone[name][0], logits[row]) for name, logits in together.items())
+
+
+@models("prerank", "rank")
+def test_the_order_of_candidates_is_of_no_effect(case: Case) -> None:
+    order = torch.randperm(MASK.shape[1], generator=torch.Generator().manual_seed(0))
+    shuffled = run(case, changed(rank_batch(), lambda value: value[:, order]))
+    assert all(close(shuffled[name], logits[:, order]) for name, logits in run(case, rank_batch()).items())
+
+
+@models("prerank", "rank")
+def test_no_candidates_are_no_logits(case: Case) -> None:
+    found = run(case, changed(rank_batch(), lambda value: value[:, :0]))
+    assert all(value.shape == (len(MASK), 0) for value in found.values())
+
+
+class Operations(TorchDispatchMode):
+    """Counts the operations that are run."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        self.count += 1
+        return func(*args, **(kwargs or {}))
+
+
+@models("prerank", "rank")
+def test_there_is_no_loop_over_users_or_candidates(case: Case) -> None:
+    counts = set()
+    for rows, width in ((2, 3), (len(MASK), 3), (len(MASK), MASK.shape[1])):
+        batch = changed(rank_batch(range(rows)), lambda value, width=width: value[:, :width])
+        with Operations() as operations:
+            run(case, batch)
+        counts.add(operations.count)
+    assert len(counts) == 1
+
+
+@models("prerank", "rank")
+def test_probabilities_are_those_of_the_logits(case: Case) -> None:
+    model, logits = fitted(case), run(case, rank_batch())
+    assert isinstance(model, RankModel)
+    for name, found in model.probabilities(rank_batch()).items():
+        assert close(found, 1 / (1 + (-logits[name]).exp()))
+    incomplete = {name: value for name, value in rank_batch().items() if name != "popular:rank"}
+    with pytest.raises(UserError, match="no stage before it made the columns it reads: popular:rank$"):
+        model.probabilities(incomplete)
+
+
+@models("prerank", "rank")
+def test_64_rows_are_overfitted(case: Case) -> None:
+    """Eight requests of eight candidates each, no item twice, with labels that only memory can tell.
+
+    Cross-entropy this low needs logits far from 0 on both sides, which no probability is.
+    """
+    draw = torch.Generator().manual_seed(0)
+    ids = (torch.randperm(tiny.ITEMS, generator=draw)[:56] + 1).view(8, 7)
+    ids = torch.cat([ids, ids.roll(1, 0)[:, :1]], dim=1)
+    requests, candidates = ({k: v[:8] for k, v in part.items()} for part in (rank_batch(), rank_data()[1].candidates))
+    requests = {name: value for name, value in requests.items() if name not in PER_CANDIDATE}
+    watch = (torch.rand(8, 8, generator=draw) < 0.5).float()
+    watch[:, 7] = watch.roll(1, 0)[:, 0]
+    like = watch * (torch.rand(8, 8, generator=draw) < 0.5)
+    like[:, 7] = like.roll(1, 0)[:, 0]
+    known = {name: value[:, :8] for name, value in candidates.items() if value.is_floating_point()}
+    labelled = known | {"item_id": ids, "label:watch": watch, "label:like": like}
+    view = CandidateView(requests, labelled, tiny.snapshot().catalogue)
+    model = case.fresh()
+    assert isinstance(model, RankModel)
+    fit(model, view, max_epochs=150, batch_size=8, lr=3e-2)
+    model.eval()
+    assert float(model.loss(view.batch(torch.arange(8)))) < 0.1 * (1 + model.listwise * 20)
+    logits = model(view.batch(torch.arange(8)))["watch"]
+    assert logits[watch > 0].min() > 1 and logits[watch == 0].max() < -1
+
+
+@models("prerank", "rank")
+def test_an_option_that_names_nothing_is_an_error(case: Case) -> None:
+    for params, message in (
+        ({"without": ["genre"]}, r"no feature 'genre' \(did you mean 'genres'\?\)"),
+        ({"task_weights": {"lik": 1.0}}, r"task_weights: unknown task 'lik' \(did you mean 'like'\?\)"),
+    ):
+        with pytest.raises(UserError, match=message):
+            Case(case.name, params).fresh()
+    with pytest.raises(UserError, match="the schema names no task"):
+        type(fitted(case))(Schema(case.schema.features), fitted(case).Config())

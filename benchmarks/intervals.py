@@ -107,7 +107,7 @@ def combine_seeds(seeds: Seeds) -> Interval:
 
 
 def paired_difference(seeds_a: Seeds, seeds_b: Seeds) -> Interval:
-    """a minus b over the same users, the seeds of each drawn independently; no bounds without replicates."""
+    """A minus b over the same users, the seeds of each drawn independently; no bounds without replicates."""
     mean = float(np.mean([mean for mean, _ in seeds_a]) - np.mean([mean for mean, _ in seeds_b]))
     a, b = _over_seeds(seeds_a, stream=1), _over_seeds(seeds_b, stream=2)
     return Interval(mean) if a is None or b is None else pooled_interval(mean, a - b)

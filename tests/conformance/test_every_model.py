@@ -71,7 +71,7 @@ def test_the_same_seed_is_the_same_model(case: Case) -> None:
     assert all(value.equal(weights(same)[name]) for name, value in weights(model).items())
     if list(model.parameters()):
         batch = case.view(model).batch(torch.arange(32))
-        losses = [float(made.eval().loss(batch)) for made in (case.fresh(3), case.fresh(3), case.fresh(4))]
+        losses = [made.eval().loss(batch).item() for made in (case.fresh(3), case.fresh(3), case.fresh(4))]
         assert losses[0] == losses[1] != losses[2]
 
 

@@ -58,7 +58,7 @@ def test_search_is_the_best_by_score(case: Case, k: int) -> None:
     everything = model.score(request(), EVERYTHING.expand(len(request()), -1))
     for ids, given, true in zip(found, values, everything, strict=True):
         items = ids[ids > 0]
-        assert len(items.unique()) == len(items) and not ids[len(items) :].any() and items.max() <= tiny.ITEMS
+        assert len(items.unique()) == len(items) and not ids[len(items) :].any() and ids.max() <= tiny.ITEMS
         assert close(given[: len(items)], true[items - 1])
         # What was left out is no better than the last that was found.
         assert close(given[: len(items)], true.sort(descending=True).values[: len(items)])
@@ -109,9 +109,10 @@ def test_a_checkerboard_is_learned(case: Case) -> None:
     half = torch.tensor([0, *(int(item[1:]) // (tiny.ITEMS // 2) for item in store.encoder.items)])
     own = (half[found.ids] == crowd[:, None])[found.ids > 0]
     assert len(own) > 4 * len(users) and own.float().mean() > 0.95
-    bare = store.request([None, None], [["i3", "i4", "i5"], ["i33", "i34", "i35"]])
+    liked = [["i3", "i4", "i5"], ["i33", "i34", "i35"]]
+    bare = store.request([None, None], [{"watch": items, "like": items} for items in liked])
     ids = retrieval(model).recall(bare, 5, bare.features["seen"]).ids
-    assert (half[ids] == torch.tensor([[0], [1]])).float().mean() > 0.8
+    assert (half[ids] == torch.tensor([[0], [1]])).float().mean() > 0.7
 
 
 @models("recall")

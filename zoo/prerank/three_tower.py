@@ -24,7 +24,7 @@ class ThreeTowerConfig(RankConfig):
 
     Attributes:
         embed_dim: Of every embedding.
-        user_hidden: Widths of the user tower, the large one; the last is also that of the other towers' output.
+        user_hidden: Widths of the user tower, the large one; the last is also what the others put out.
         item_hidden: Hidden widths of the item tower.
         cross_hidden: Hidden widths of the cross tower.
         top_hidden: Hidden widths above the three.

@@ -22,8 +22,12 @@ from zoo.core.types import Batch
 from zoo.training.optim import make_optimizer
 
 
+BLOWN_UP = 1e6
+"""No weight of a model that learns gets near; losses of cosines stay finite however large the weights."""
+
+
 class TrainingDiverged(RuntimeError):
-    """The loss or a weight is no longer a finite number."""
+    """The loss or a weight is no longer a finite number, or a weight has blown up."""
 
 
 class ZooModel(pl.LightningModule):
@@ -76,10 +80,16 @@ class ZooModel(pl.LightningModule):
         """Lightning leaves a model in the mode it is in, and a loaded one is in eval mode."""
         self.train()
 
-    def on_train_end(self) -> None:
-        """Checks the weights, which may have left the finite numbers in the very last step."""
-        if not all(weight.isfinite().all() for weight in self.parameters()):
-            raise TrainingDiverged(f"weights are not finite after training (lr {self.fit_config.lr:g})")
+    def on_train_epoch_end(self) -> None:
+        """Checks the weights, also after the very last step.
+
+        Raises:
+            TrainingDiverged: A weight is not finite, or has blown up.
+        """
+        largest = max((float(weight.detach().abs().max()) for weight in self.parameters()), default=0.0)
+        if not largest <= BLOWN_UP:
+            place = f"step {self.global_step} (lr {self.fit_config.lr:g})"
+            raise TrainingDiverged(f"the largest weight is {largest:.3g} at {place}")
 
     def configure_optimizers(self) -> Any:
         """The optimizer of `fit_config`."""

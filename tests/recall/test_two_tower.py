@@ -1,0 +1,100 @@
+"""The two towers and their loss, against numpy."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+from scipy.special import logsumexp
+
+from tests import tiny
+from tests.conformance.setting import fit, prepared, request
+from tests.world import DAY, ROLES, START, world
+from zoo.core.registry import create_model
+from zoo.data.encode import Encoder
+from zoo.data.log import Log
+from zoo.data.snapshot import Snapshot
+from zoo.data.split import Events
+from zoo.data.views import EventView
+from zoo.recall.two_tower import TwoTower
+
+VIEW = EventView(tiny.snapshot(), 50)
+
+
+def fresh(**params: object) -> TwoTower:
+    torch.manual_seed(0)
+    model: TwoTower = create_model("recall/two_tower", tiny.snapshot().schema, **params)
+    return model
+
+
+def test_the_loss_is_that_of_a_loop() -> None:
+    model = fresh(temperature=0.2).eval()
+    batches = [VIEW.batch(torch.arange(start, start + 16)) for start in (0, 16, 32)]
+    for batch in batches:
+        model.log_q.update(batch["item_id"])
+    batch = batches[1]
+    user, item = (x.detach().double().numpy() for x in (model.encode_user(batch), model.encode_item(batch)))
+    log_q = model.log_q.log_probability(batch["item_id"]).double().numpy()
+    losses = []
+    for i, own in enumerate(batch["item_id"].tolist()):
+        logits = []
+        for j, other in enumerate(batch["item_id"].tolist()):
+            cosine = user[i] @ item[j] / np.linalg.norm(user[i]) / np.linalg.norm(item[j])
+            # The user's own item in another row is no negative.
+            logits.append(-np.inf if other == own and i != j else cosine / 0.2 - log_q[j])
+        losses.append(logsumexp(logits) - logits[i])
+    assert model.loss(batch).item() == pytest.approx(np.mean(losses), rel=1e-4)
+
+
+def test_only_training_moves_the_estimate_of_frequencies() -> None:
+    model, batch = fresh(), VIEW.batch(torch.arange(8))
+    model.eval().loss(batch)
+    assert model.log_q.step == 0
+    model.train().loss(batch)
+    assert model.log_q.step == 1
+
+
+def test_an_untrained_tower_without_mlp_is_the_similarity_of_items() -> None:
+    model = fresh(half_life=2.0, behaviours=["like"])
+    for tower in (model.user_tower, model.item_tower):
+        for parameter in tower.parameters():
+            torch.nn.init.zeros_(parameter)
+    prepared(model)
+    history = request().features["history:like"]
+    weight = (history > 0) * 0.5 ** (torch.arange(history.shape[1]) / 2)
+    mean = torch.einsum("bl,bld->bd", weight, model.table.weight[history]).detach().numpy()
+    vectors = model.table.weight.detach().numpy()
+    ids = torch.arange(1, tiny.ITEMS + 1).expand(len(request()), -1)
+    norms = np.linalg.norm(mean, axis=1, keepdims=True) * np.linalg.norm(vectors[1:], axis=1)
+    expected = mean @ vectors[1:].T / np.maximum(norms, 1e-9)
+    assert np.allclose(model.score(request(), ids).numpy(), expected, atol=1e-5)
+
+
+def test_items_are_encoded_in_chunks_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = prepared(fresh())
+    monkeypatch.setattr("zoo.training.retrieval.ENCODE_CHUNK", 7)
+    chunked = prepared(copy.deepcopy(model))
+    assert torch.allclose(chunked.vectors, model.vectors, atol=1e-6)
+    assert torch.allclose(model.vectors.norm(dim=1), torch.ones(tiny.ITEMS + 1), atol=1e-5)
+
+
+def test_items_need_no_features() -> None:
+    w = world(2)
+    roles, cut = replace(ROLES, item={}, user={}), START + 30 * DAY
+    log = Log.of(w.log.events, pa.table({"user_id": [*w.users]}), pa.table({"item_id": [*w.items]}))
+    events = Events.of(log, roles)
+    snapshot = Snapshot.at(log, events, Encoder.fit(log, roles, torch.arange(6)), cut, 5)
+    model: TwoTower = create_model("recall/two_tower", snapshot.schema)
+    fit(model, EventView(snapshot, 5), batch_size=16)
+    model.eval().prepare(snapshot.catalogue)
+    assert model.vectors.shape == (10, 32)
+
+
+@pytest.mark.parametrize(("name", "value"), [("temperature", 0.0), ("dropout", 1.0), ("half_life", -1.0)])
+def test_a_senseless_option_names_itself(name: str, value: float) -> None:
+    with pytest.raises(ValueError, match=f"^{name} must be"):
+        TwoTower.Config(**{name: value})

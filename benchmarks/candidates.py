@@ -116,7 +116,7 @@ class CandidateMaker:
     def _drawn(self, found: Tensor, positives: Tensor, request: Request) -> Candidates:
         """All that recall found, all positives, and uniform negatives; those to keep have score 1.
 
-        Columns such as ranks must be seen among all of them, as they will be when serving, so that the draw of
+        Columns such as ranks must be seen among all of them, as they will be when serving, so the draw of
         negatives comes after.
         """
         config, generator = self.world.protocol.candidates, seeded(self.seed)

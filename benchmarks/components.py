@@ -109,7 +109,7 @@ class Components:
         view: Callable[[ZooModel], View],
         share: float | None = None,
     ) -> ZooModel:
-        """A model from the artifacts, fitted now if it is not there; prepared, with the index of its entry."""
+        """A model from the artifacts, fitted now if it is not there; prepared, with its entry's index."""
 
         def make(folder: Path) -> None:
             model = new_model(entry, schema, seed)

@@ -44,8 +44,9 @@ class Measured:
         if replicates is None:
             self.metrics[name] = Interval(float(value))
             return
-        self.arrays[f"boot/{name}"] = replicates.double().numpy().astype(np.float32)
-        self.metrics[name] = pooled_interval(float(value), self.arrays[f"boot/{name}"])
+        values = replicates.double().numpy()
+        self.arrays[f"boot/{name}"] = values.astype(np.float32)
+        self.metrics[name] = pooled_interval(float(value), values)
 
     def add_numbers(self, numbers: Mapping[str, float]) -> None:
         """Plain numbers, such as latencies."""

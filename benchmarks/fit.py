@@ -65,7 +65,7 @@ class Artifacts:
 
 @cache
 def code_hash() -> str:
-    """Hash of the sources that fitted models and candidates depend on, so that none outlives a change of them."""
+    """Hash of the sources that fitted models and candidates depend on, so that none outlives a change."""
     root = Path(__file__).parents[1]
     own = [root / "benchmarks" / f"{name}.py" for name in ("candidates", "components", "fit", "world")]
     digest = hashlib.sha256()

@@ -76,7 +76,7 @@ def user_interval(values: NDArray[Any]) -> Interval:
     return pooled_interval(float(np.nanmean(values)), _resampled_means(values))
 
 
-def pooled_interval(mean: float, replicates: Replicates) -> Interval:
+def pooled_interval(mean: float, replicates: NDArray[Any]) -> Interval:
     """The 2.5 and 97.5 percentiles of `replicates` `(R,)`, widened where needed to hold the mean.
 
     Coverage needs the widening: a resample has fewer distinct users, so it covers fewer items than all do.

@@ -167,8 +167,8 @@ def card(spec: RunSpec, measured: Measured) -> str:
     return "\n".join([
         f"# {spec.entry}, seed {spec.seed}",
         "",
-        f"Trained on {spec.config['dataset']} before the {spec.config['protocol']['window']} window. Made again by",
-        f"`{spec.command}`, used by `zoo.{load}(folder)`.",
+        f"Trained on {spec.config['dataset']} before the {spec.config['protocol']['window']} window.",
+        f"Made again by `{spec.command}`, used by `zoo.{load}(folder)`.",
         "",
         "| metric | value | 95 % interval over users |",
         "|---|---|---|",

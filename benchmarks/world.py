@@ -1,4 +1,4 @@
-"""A dataset under a protocol: snapshots in time, the requests that are measured, and what would have been right."""
+"""A dataset under a protocol: snapshots in time, the measured requests, and what would have been right."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ PYTHONPATH=. "$python" -c 'import sys, pathlib; from tests import tiny; tiny.sav
 
 "$python" -m venv "$work/venv"
 torch="$(sed -n 's/^torch==/torch==/p' constraints.txt)"
-"$work/venv/bin/python" -m pip install --quiet --disable-pip-version-check --constraint constraints.txt "$torch" "$work"/dist/*.whl
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check --constraint constraints.txt "$torch" "$work"/dist/*.whl
 
 cp tests/wheel_use.py "$work/"
 cd "$work"

@@ -46,11 +46,15 @@ class World:
     @property
     def log(self) -> Log:
         users, items = list(self.users.values()), list(self.items.values())
-        columns = dict(zip(("user_id", "item_id", "time", "rating"), map(list, zip(*self.events, strict=True))))
+        columns = dict(
+            zip(("user_id", "item_id", "time", "rating"), map(list, zip(*self.events, strict=True)))
+        )
         return Log.of(
             pa.table(columns),
             pa.table({"user_id": [*self.users], "age": [u[0] for u in users], "job": [u[1] for u in users]}),
-            pa.table({"item_id": [*self.items], "year": [i[0] for i in items], "genres": [i[1] for i in items]}),
+            pa.table(
+                {"item_id": [*self.items], "year": [i[0] for i in items], "genres": [i[1] for i in items]}
+            ),
         )
 
     def keeping(self, events: Sequence[Event]) -> World:
@@ -80,7 +84,10 @@ def world(seed: int, users: int = 7, items: int = 9, events: int = 60) -> World:
         tuple(Event(*key, float(draw.integers(1, 6))) for key in sorted(keys)),
         {f"u{u}": (int(draw.integers(10, 80)), "abc"[draw.integers(3)]) for u in range(users)},
         {
-            f"i{i}": (int(draw.integers(1950, 2000)), [g for g in ("Drama", "War", "Comedy") if draw.random() < 0.5])
+            f"i{i}": (
+                int(draw.integers(1950, 2000)),
+                [g for g in ("Drama", "War", "Comedy") if draw.random() < 0.5],
+            )
             for i in range(items)
         },
     )

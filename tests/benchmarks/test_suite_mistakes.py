@@ -120,7 +120,7 @@ TYPED = [
     ("funnels/page.merg.total=2", "funnels/page.merg: unknown key (did you mean 'merge'?)"),
     ("funnels/page.dataset=other",
      "funnels/page.dataset: expected the dataset of the suite, 'tiny', found 'other'"),
-    ("funnels/page.merge.total=0", "funnels/page.stages[1].merge.total: must be at least 1, found 0"),
+    ("funnels/page.merge.total=0", "funnels/page.stages[1].merge.total: must be at least 1 or null, found 0"),
     ("funnels/page.rank.entry=rank/dcn",
      "funnels/page.stages[4].rank.entry: no rank entry 'rank/dcn' in configs (did you mean 'rank/dcn_v2'?)"),
 ]  # fmt: skip

@@ -29,7 +29,9 @@ from zoo.training import CountingModel, EmbeddingRetrieval, ZooModel
 VARIANTS: dict[str, Sequence[dict[str, Any]]] = {
     "recall/popular": ({"behaviour": "like", "half_life_days": 3.0},),
     "recall/item_cf": ({"keep": "target", "activity_power": 0.5, "half_life": 3.0, "behaviour": "like"},),
-    "recall/two_tower": ({"user_id": True, "behaviours": ["watch", "like"], "half_life": 3.0, "without": ["year"]},),
+    "recall/two_tower": (
+        {"user_id": True, "behaviours": ["watch", "like"], "half_life": 3.0, "without": ["year"]},
+    ),
     "prerank/three_tower": ({"behaviour": "watch", "listwise": 0.5, "half_life": 3.0},),
     "rank/lr": ({"without": ["hour", "genres"], "listwise": 0.5},),
     "rank/dcn_v2": ({"structure": "stacked", "behaviour": "like", "task_weights": {"like": 2.0}},),
@@ -161,4 +163,8 @@ def scores(model: ZooModel, case: Case) -> list[torch.Tensor]:
         ranked = model(request(), candidates())
         return [ranked.ids, ranked.scores]
     ids = torch.arange(1, tiny.ITEMS + 1).expand(len(request()), -1)
-    return [model.score(request(), ids), *model.columns(request(), ids).values(), *model.search(request(), 10)]
+    return [
+        model.score(request(), ids),
+        *model.columns(request(), ids).values(),
+        *model.search(request(), 10),
+    ]

@@ -49,7 +49,9 @@ def test_more_padding_changes_nothing(case: Case) -> None:
     def padded(value: torch.Tensor) -> torch.Tensor:
         wider = F.pad(value, (0, 0) * (value.ndim - 2) + (0, 3))
         # What a column holds beside no candidate must not matter.
-        return wider if value.dtype == torch.int64 else wider.masked_fill(F.pad(~MASK, (0, 3), value=True), 77.0)
+        return (
+            wider if value.dtype == torch.int64 else wider.masked_fill(F.pad(~MASK, (0, 3), value=True), 77.0)
+        )
 
     wide = changed(longer(batch), padded)
     for name, logits in run(case, wide).items():

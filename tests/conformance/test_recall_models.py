@@ -77,7 +77,9 @@ def test_recall_leaves_out_what_is_excluded(case: Case) -> None:
 
 
 @models("recall")
-@pytest.mark.parametrize("history", [None, [], ["no such item"], {"like": []}], ids=["none", "empty", "unknown", "like"])
+@pytest.mark.parametrize(
+    "history", [None, [], ["no such item"], {"like": []}], ids=["none", "empty", "unknown", "like"]
+)
 def test_nobody_is_too_new(case: Case, history: object) -> None:
     model = retrieval(fitted(case))
     new = Store.of(tiny.snapshot()).request([None, "never seen"], [history, history])  # type: ignore[list-item]

@@ -14,7 +14,9 @@ from zoo.training import RerankModel
 KEEPS = pytest.mark.parametrize("keep", [1, 5, 12, 100])
 
 
-def rerank(case: Case, keep: int, asked: Request | None = None, given: Candidates | None = None) -> Candidates:
+def rerank(
+    case: Case, keep: int, asked: Request | None = None, given: Candidates | None = None
+) -> Candidates:
     model = fitted(case)
     assert isinstance(model, RerankModel)
     return model(asked or request(), given or candidates(), keep)
@@ -26,7 +28,11 @@ def test_a_list_is_made_of_the_candidates(case: Case, keep: int) -> None:
     found, given = rerank(case, keep), candidates()
     assert found.ids.shape[1] == min(keep, given.ids.shape[1])
     for row in range(len(request())):
-        before = {int(i): (float(s), int(c)) for i, s, c in zip(given.ids[row], given.scores[row], given.source[row], strict=True) if i}
+        before = {
+            int(i): (float(s), int(c))
+            for i, s, c in zip(given.ids[row], given.scores[row], given.source[row], strict=True)
+            if i
+        }
         items = [int(i) for i in found.ids[row] if i]
         assert len(items) == len(set(items)) == min(keep, len(before)) and set(items) <= before.keys()
         # Padding comes last, and everything about an item comes along.

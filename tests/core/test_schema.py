@@ -14,7 +14,7 @@ from zoo.core.schema import REQUEST_ROLES, Feature, Kind, Role, Schema, Task
 
 FEATURE = st.builds(
     Feature,
-    name=st.text("ab:é\"", min_size=1, max_size=6),
+    name=st.text('ab:é"', min_size=1, max_size=6),
     role=st.sampled_from(get_args(Role)),
     kind=st.sampled_from(get_args(Kind)),
     vocab=st.integers(0, 9),
@@ -36,7 +36,10 @@ SCHEMA = Schema(
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.lists(FEATURE, max_size=5), st.lists(st.builds(Task, st.text("ab:é", max_size=3), st.text("ab:é", max_size=3)), max_size=2))
+@given(
+    st.lists(FEATURE, max_size=5),
+    st.lists(st.builds(Task, st.text("ab:é", max_size=3), st.text("ab:é", max_size=3)), max_size=2),
+)
 def test_json_holds_all_of_it(features: list[Feature], tasks: list[Task]) -> None:
     schema = Schema(tuple(features), tuple(tasks))
     assert Schema.from_json(schema.to_json()) == schema
@@ -58,21 +61,35 @@ def test_names_and_sizes() -> None:
     more = SCHEMA.extended(Feature("x", "column", "numeric"))
     assert [f.name for f in more][-2:] == ["genres", "x"] and more.tasks == SCHEMA.tasks
     left = more.leaving_out(["genres", "user_id"])
-    assert [f.name for f in left] == ["history:watch", "history:like", "item_id", "x"] and left.tasks == more.tasks
+    assert [f.name for f in left] == [
+        "history:watch",
+        "history:like",
+        "item_id",
+        "x",
+    ] and left.tasks == more.tasks
 
 
 @pytest.mark.parametrize(
     ("ask", "message"),
     [
         (lambda: SCHEMA["genre"], r"the schema has no feature 'genre' \(did you mean 'genres'\?\)"),
-        (lambda: SCHEMA.leaving_out(["item"]), r"the schema has no feature 'item' \(did you mean 'item_id'\?\)"),
+        (
+            lambda: SCHEMA.leaving_out(["item"]),
+            r"the schema has no feature 'item' \(did you mean 'item_id'\?\)",
+        ),
         (
             lambda: SCHEMA.history("wach"),
             r"the dataset has no history of behaviour 'wach' \(did you mean 'watch'\?\); it has like, watch",
         ),
         (lambda: Schema(()).history("watch"), "the dataset has no history of behaviour 'watch'; it has none"),
-        (lambda: Feature("x", "itme", "numeric"), r"feature 'x': unknown role 'itme' \(did you mean 'item'\?\)"),
-        (lambda: Feature("x", "item", "nummeric"), r"feature 'x': unknown kind 'nummeric' \(did you mean 'numeric'\?\)"),
+        (
+            lambda: Feature("x", "itme", "numeric"),
+            r"feature 'x': unknown role 'itme' \(did you mean 'item'\?\)",
+        ),
+        (
+            lambda: Feature("x", "item", "nummeric"),
+            r"feature 'x': unknown kind 'nummeric' \(did you mean 'numeric'\?\)",
+        ),
     ],
 )
 def test_an_unknown_name_says_the_nearest(ask: object, message: str) -> None:
@@ -82,7 +99,15 @@ def test_an_unknown_name_says_the_nearest(ask: object, message: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[]", "3", "null", '{"features": []}', '{"features": [3], "tasks": []}', '{"features": [{"nam": 1}], "tasks": []}'],
+    [
+        "",
+        "[]",
+        "3",
+        "null",
+        '{"features": []}',
+        '{"features": [3], "tasks": []}',
+        '{"features": [{"nam": 1}], "tasks": []}',
+    ],
 )
 def test_what_is_no_schema_is_one_line(text: str) -> None:
     with pytest.raises(UserError, match=r"^schema.json: not a schema \(.*\)$"):

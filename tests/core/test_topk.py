@@ -39,5 +39,7 @@ def test_without_repeats_keeps_the_first(ids: np.ndarray, width: int) -> None:
 @given(IDS, IDS, st.integers(0, 6))
 def test_membership_equals_pythons(ids: np.ndarray, sets: np.ndarray, width: int) -> None:
     found = is_member(torch.from_numpy(ids), torch.from_numpy(sets[:, :width].copy()))
-    expected = [[item > 0 and item in row for item in items] for items, row in zip(ids, sets[:, :width], strict=True)]
+    expected = [
+        [item > 0 and item in row for item in items] for items, row in zip(ids, sets[:, :width], strict=True)
+    ]
     assert found.tolist() == expected

@@ -35,18 +35,23 @@ def candidates(rows: list[list[Item]]) -> Candidates:
         return torch.tensor([[getattr(item, name) for item in row] for row in rows], dtype=dtype)
 
     columns = {"price": column("price", torch.float32)}
-    return Candidates(column("id", torch.int64), column("score", torch.float32), column("source", torch.int64), columns)
+    return Candidates(
+        column("id", torch.int64), column("score", torch.float32), column("source", torch.int64), columns
+    )
 
 
 def rows_of(found: Candidates) -> list[list[Item]]:
     columns = (found.ids, found.scores, found.source, found.columns["price"])
-    return [[Item(*values) for values in zip(*row, strict=True)] for row in zip(*(c.tolist() for c in columns), strict=True)]
+    return [
+        [Item(*values) for values in zip(*row, strict=True)]
+        for row in zip(*(c.tolist() for c in columns), strict=True)
+    ]
 
 
 @settings(max_examples=60, deadline=None)
 @given(ROWS, st.integers(0, 6))
 def test_top_is_a_stable_sort_by_score_with_padding_last(rows: list[list[Item]], k: int) -> None:
-    expected = [sorted(row, key=lambda item: (-item.score if item.id else float("inf")))[:k] for row in rows]
+    expected = [sorted(row, key=lambda item: -item.score if item.id else float("inf"))[:k] for row in rows]
     assert rows_of(candidates(rows).top(k)) == expected
 
 

@@ -42,7 +42,9 @@ def test_ids_start_at_1_and_0_means_unknown() -> None:
 def test_vocabularies_of_users_come_from_known_users_and_of_items_from_all() -> None:
     known = [W.users[user] for user in ENCODER.users]
     assert ENCODER.vocabularies["job"] == tuple(sorted({job for _, job in known}))
-    assert ENCODER.vocabularies["genres"] == tuple(sorted({g for _, genres in W.items.values() for g in genres}))
+    assert ENCODER.vocabularies["genres"] == tuple(
+        sorted({g for _, genres in W.items.values() for g in genres})
+    )
     ages = [age for age, _ in known]
     assert list(ENCODER.edges["age"]) == sorted(set(np.quantile(ages, [1 / 3, 2 / 3])))
 
@@ -94,12 +96,19 @@ def test_a_feature_may_be_made_of_a_column_of_another_name() -> None:
     encoder = Encoder.fit(W.log, roles, torch.arange(6))
     assert encoder.user_features({"age": [5, 95]}, 2)["years"].tolist() == [1, 2]
     with pytest.raises(UserError, match="no column 'agee' for feature 'years', found user_id, age, job"):
-        Encoder.fit(W.log, replace(roles, user={"years": FeatureConfig("numeric", bins=2, of="agee")}), torch.arange(6))
+        Encoder.fit(
+            W.log,
+            replace(roles, user={"years": FeatureConfig("numeric", bins=2, of="agee")}),
+            torch.arange(6),
+        )
 
 
 @pytest.mark.parametrize(
     ("name", "value", "message"),
-    [("age", "old", "age: expected a number, found 'old'"), ("genres", "War", "genres: expected a list of values, found 'War'")],
+    [
+        ("age", "old", "age: expected a number, found 'old'"),
+        ("genres", "War", "genres: expected a list of values, found 'War'"),
+    ],
 )
 def test_a_value_of_another_kind_is_an_error(name: str, value: str, message: str) -> None:
     config = (ROLES.user | ROLES.item)[name]

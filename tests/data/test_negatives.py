@@ -38,7 +38,9 @@ def test_uniform_draws_distinct_items_that_are_not_excluded(
 
 @settings(max_examples=60, deadline=None)
 @given(EXCLUDED, st.sets(st.integers(1, 30)), st.integers(0, 12), st.integers(0, 9))
-def test_choose_draws_from_each_rows_pool(excluded: list[list[int]], pool: set[int], count: int, seed: int) -> None:
+def test_choose_draws_from_each_rows_pool(
+    excluded: list[list[int]], pool: set[int], count: int, seed: int
+) -> None:
     pools = padded_ids([sorted(pool)] * len(excluded), 30)
     check(choose(pools, count, padded_ids(excluded), rng(seed)), [pool - set(row) for row in excluded], count)
 

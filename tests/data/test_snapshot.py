@@ -79,7 +79,9 @@ def test_features_of_a_request_equal_a_loop(which: int, cut: int) -> None:
         smoothed = (len(likes) + 5 * rate(w, cut)) / (len(past) + 5)
         assert batch["user_rate:like"][place].item() == pytest.approx(smoothed)
         # Days are counted from 1 January 1970, a Thursday.
-        assert batch["hour"][place] == 1 + when.hour and batch["weekday"][place] == 1 + (when.weekday() - 3) % 7
+        assert (
+            batch["hour"][place] == 1 + when.hour and batch["weekday"][place] == 1 + (when.weekday() - 3) % 7
+        )
 
 
 @FEW
@@ -117,7 +119,9 @@ def test_the_future_changes_nothing(which: int, cut: int) -> None:
 
 @FEW
 @given(SEEDS, CUTS, st.data())
-def test_what_a_user_does_after_a_request_changes_nothing_in_it(which: int, cut: int, data: st.DataObject) -> None:
+def test_what_a_user_does_after_a_request_changes_nothing_in_it(
+    which: int, cut: int, data: st.DataObject
+) -> None:
     w = world(which)
     user = data.draw(st.sampled_from(sorted(w.users)))
     own, row = ordered(w, user), sorted(w.users).index(user)
@@ -126,7 +130,10 @@ def test_what_a_user_does_after_a_request_changes_nothing_in_it(which: int, cut:
     kept = [event for event in w.events if event.user != user or event in own[:known]]
     found = [
         snapshot.requests(request(snapshot, row, known, moment))
-        for snapshot in (w.snapshot(cut), Snapshot.at(w.log, w.keeping(kept).snapshot(cut).events, w.encoder(cut), cut, 6))
+        for snapshot in (
+            w.snapshot(cut),
+            Snapshot.at(w.log, w.keeping(kept).snapshot(cut).events, w.encoder(cut), cut, 6),
+        )
     ]
     # The prior of the rate is everybody's, as of the cut, so that it may know the user's own later events.
     later_is_past = any(event.time < cut for event in own[known:])

@@ -69,7 +69,9 @@ def test_neither_file_order_nor_labels_change_the_order(which: int, rand: random
     rand.shuffle(events)
     relabelled = [event._replace(rating=float(rand.randint(1, 5))) for event in events]
     shuffled = Events.of(w.keeping(events).log, ROLES)
-    assert flat(shuffled) == flat(Events.of(w.log, ROLES)) == flat(Events.of(w.keeping(relabelled).log, ROLES))
+    assert (
+        flat(shuffled) == flat(Events.of(w.log, ROLES)) == flat(Events.of(w.keeping(relabelled).log, ROLES))
+    )
     assert shuffled.flags["like"].equal(Events.of(w.log, ROLES).flags["like"])
 
 
@@ -149,6 +151,8 @@ def test_a_behaviour_on_a_column_that_is_not_there_names_the_nearest() -> None:
 
 def test_a_log_without_events_has_no_requests() -> None:
     w = world(0)
-    none = pa.table({"user_id": pa.array([], "string"), "item_id": pa.array([], "string"), "time": pa.array([], "int64")})
+    none = pa.table(
+        {"user_id": pa.array([], "string"), "item_id": pa.array([], "string"), "time": pa.array([], "int64")}
+    )
     events = Events.of(Log.of(none, w.log.users, w.log.items), SchemaConfig())
     assert len(window(events, 0, events.cut(0.8))) == len(every_event(events, events.cut(1.0))) == 0

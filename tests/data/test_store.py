@@ -63,7 +63,9 @@ def test_a_store_of_an_earlier_moment_keeps_the_encoders_order_of_users() -> Non
 def test_the_gap_is_the_time_since_the_newest_event() -> None:
     own = [event for event in ordered(W, KNOWN[0]) if event.time < CUT]
     found = STORE.request([KNOWN[0]], time=own[-1].time + 7200).features
-    assert found["gap"].item() == pytest.approx(math.log(7201)) and found["hour"].item() == 4  # 1:46 and two hours, from 1
+    assert (
+        found["gap"].item() == pytest.approx(math.log(7201)) and found["hour"].item() == 4
+    )  # 1:46 and two hours, from 1
     assert STORE.request([None], time=START).features["hour"].item() == 1 + START // 3600 % 24
 
 
@@ -84,7 +86,10 @@ def test_a_user_id_may_be_a_number() -> None:
 def test_a_history_takes_the_place_of_what_is_known() -> None:
     found = one(["i3", "never heard of", "i1"], KNOWN[0])
     ids = [W.item("i3"), W.item("i1")]
-    assert found["history:watch"].tolist() == [[*ids, 0, 0, 0, 0]] and found["seen"][0, :3].tolist() == [*ids, 0]
+    assert found["history:watch"].tolist() == [[*ids, 0, 0, 0, 0]] and found["seen"][0, :3].tolist() == [
+        *ids,
+        0,
+    ]
     assert not found["history:like"].any() and found["user_id"].tolist() == [1]
     assert found["history_size"].item() == pytest.approx(math.log(3)) and found["gap"].item() == 0
     assert found["user_rate:like"].item() == pytest.approx(5 * STORE.rates["like"] / 7)
@@ -100,7 +105,12 @@ def test_a_long_history_is_cut_but_all_of_it_is_seen() -> None:
 def test_a_history_by_behaviour_watches_what_it_likes() -> None:
     i1, i2, i3 = map(W.item, ("i1", "i2", "i3"))
     found = one({"watch": ["i1", "i2"], "like": ["i2", "i3"]})
-    assert found["history:watch"][0, :4].tolist() == [i1, i2, i3, 0] and found["seen"][0, :4].tolist() == [i1, i2, i3, 0]
+    assert found["history:watch"][0, :4].tolist() == [i1, i2, i3, 0] and found["seen"][0, :4].tolist() == [
+        i1,
+        i2,
+        i3,
+        0,
+    ]
     assert found["history:like"][0, :3].tolist() == [i2, i3, 0]
     assert one({"like": ["i2"]})["user_rate:like"].item() <= 1
 

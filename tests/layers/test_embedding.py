@@ -45,8 +45,12 @@ def test_odd_numbers_are_clipped() -> None:
 
 @pytest.mark.parametrize("name", ["type", "items", "keys", "training", "x.y", "é:ü", "forward"])
 def test_a_feature_may_have_any_name(name: str) -> None:
-    layer = FeatureEmbedding([Feature(name, "item", "categorical", 3), Feature("age", "user", "categorical", 3)], 2)
-    again = FeatureEmbedding([Feature(name, "item", "categorical", 3), Feature("age", "user", "categorical", 3)], 2)
+    layer = FeatureEmbedding(
+        [Feature(name, "item", "categorical", 3), Feature("age", "user", "categorical", 3)], 2
+    )
+    again = FeatureEmbedding(
+        [Feature(name, "item", "categorical", 3), Feature("age", "user", "categorical", 3)], 2
+    )
     again.load_state_dict(layer.state_dict())
     batch = {name: torch.tensor([1, 2]), "age": torch.tensor([2, 2])}
     assert layer(batch).equal(again(batch)) and layer(batch).shape == (2, 4)

@@ -42,7 +42,10 @@ def test_every_event_gets_its_share_of_the_gradient() -> None:
 
 
 def test_a_requests_input_is_its_features_and_its_history() -> None:
-    age, history = Feature("age", "user", "categorical", 3), Feature("history:w", "history", "sequence", 4, 9, "w")
+    age, history = (
+        Feature("age", "user", "categorical", 3),
+        Feature("history:w", "history", "sequence", 4, 9, "w"),
+    )
     layer = RequestInput([age], history, 5, history_length=2)
     batch = {"age": torch.tensor([1, 2, 0]), "history:w": HISTORY}
     found = layer(batch)

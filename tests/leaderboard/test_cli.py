@@ -1,6 +1,7 @@
 """The command line, as a user sees it."""
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -24,7 +25,8 @@ def test_help_is_quick_and_light():
     assert min(seconds) < 0.5
     assert done.returncode == 0
     assert all(command in done.stdout for command in ("publish", "show", "build"))
-    assert not any(name in done.stderr for name in ("numpy", "rich", "jinja2", "torch", "zoo"))
+    # Whole names: an editable install has a module of its own that is called after the project.
+    assert not re.search(r"\| +(numpy|rich|jinja2|torch|zoo)$", done.stderr, re.MULTILINE)
 
 
 def test_show_json(runs, capsys):
@@ -47,7 +49,8 @@ def test_show_fits_the_terminal(runs, capsys, monkeypatch, width):
     monkeypatch.setenv("COLUMNS", str(width))
     assert main(["show", "--records", str(runs)]) == 0
     text = capsys.readouterr().out
-    tables = [line for line in text.splitlines() if not line.startswith("failed:")]
+    # Prose is left to the terminal to wrap, so that it can be searched.
+    tables = [line for line in text.splitlines() if not line.startswith("failed:") and " minus " not in line]
     assert max(map(len, tables)) <= width
     assert "[red]two_tower[/]" in text
     assert "older runs left out: recall/popular (1)" in text

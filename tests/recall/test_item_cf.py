@@ -63,7 +63,6 @@ def reference(histories: list[list[int]], asked: list[list[int]], **params: obje
 def test_scores_equal_dense_numpy(params: dict[str, object]) -> None:
     draw = np.random.default_rng(0)
     histories = [draw.integers(1, ITEMS + 1, size=draw.integers(1, 9)).tolist() for _ in range(25)]
-    # The sizes of neighbourhoods must differ for similarities to, or the test could not tell who was kept.
     asked = [draw.permutation(np.arange(1, ITEMS + 1))[:4].tolist() for _ in range(10)] + [[], [1, 1]]
     found = counted(histories, **params)._scores(padded_ids(asked))
     assert np.allclose(found.numpy(), reference(histories, asked, **params), atol=1e-5)
@@ -73,7 +72,9 @@ def test_the_default_is_the_cosine_of_the_course() -> None:
     # Items 1 and 2 share 2 of their 2 and 3 users, items 1 and 3 share 1 of 2 and 1.
     model = counted([[1, 2], [2, 1], [1, 3], [2], [2]])
     found = model._scores(torch.tensor([[1]]))[0]
-    assert found[2].item() == pytest.approx(2 / np.sqrt(3 * 4)) and found[3].item() == pytest.approx(1 / np.sqrt(3))
+    assert found[2].item() == pytest.approx(2 / np.sqrt(3 * 4)) and found[3].item() == pytest.approx(
+        1 / np.sqrt(3)
+    )
     assert not found[[0, 1, *range(4, ITEMS + 1)]].any()
 
 

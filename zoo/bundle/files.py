@@ -76,7 +76,9 @@ def load_funnel(folder: str | Path) -> Bundle:
         stages: list[Any] = described["stages"]
         models = {name: _prepared(folder / name, store) for name in dict.fromkeys(entries_of(stages))}
         return Bundle(store, funnel=build_funnel(stages, models, store))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except KeyError as error:
+        raise UserError(f"{folder / 'funnel.yaml'}: not a funnel (no {error})") from error
+    except (ValueError, TypeError, AttributeError) as error:
         raise UserError(f"{folder / 'funnel.yaml'}: not a funnel ({error})") from error
 
 

@@ -21,7 +21,6 @@ from zoo.core.schema import Schema
 from zoo.core.types import Batch
 from zoo.training.optim import make_optimizer
 
-
 BLOWN_UP = 1e6
 """No weight of a model that learns gets near; losses of cosines stay finite however large the weights."""
 
@@ -86,7 +85,9 @@ class ZooModel(pl.LightningModule):
         Raises:
             TrainingDiverged: A weight is not finite, or has blown up.
         """
-        largest = max((float(weight.detach().abs().max()) for weight in self.parameters()), default=0.0)
+        peaks = [weight.detach().abs().max() for weight in self.parameters()]
+        # Torch's maximum, as NaN passes by Python's unless it comes first.
+        largest = float(torch.stack(peaks).max()) if peaks else 0.0
         if not largest <= BLOWN_UP:
             place = f"step {self.global_step} (lr {self.fit_config.lr:g})"
             raise TrainingDiverged(f"the largest weight is {largest:.3g} at {place}")

@@ -35,8 +35,9 @@ ROLES = SchemaConfig(
     context={"hour": FeatureConfig("categorical", of="time")},
     behaviours={"watch": BehaviourConfig(), "like": BehaviourConfig("rating", 4.0)},
 )
+CHANNELS = ("popular", "item_cf", "two_tower")
 STAGES = [
-    {"recall": {"channels": [{"entry": f"recall/{name}", "quota": 30} for name in ("popular", "item_cf", "two_tower")]}},
+    {"recall": {"channels": [{"entry": f"recall/{name}", "quota": 30} for name in CHANNELS]}},
     {"merge": {"total": 50}},
     {"exposure": {}},
     {"prerank": {"entry": "prerank/three_tower", "keep": 20}},
@@ -145,6 +146,6 @@ def save(folder: Path) -> None:
     store = Store.of(snapshot())
     for name in ("recall/two_tower", "recall/item_cf", "rank/dcn_v2"):
         save_model(model(name), store, folder / name.split("/")[1])
-    used = ("recall/popular", "recall/item_cf", "recall/two_tower")
+    used = [f"recall/{name}" for name in CHANNELS]
     names = (*used, "prerank/three_tower", "rank/dcn_v2", "rerank/mmr")
     save_funnel(STAGES, {name: model(name) for name in names}, store, folder / "funnel")

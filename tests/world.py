@@ -1,4 +1,4 @@
-"""Small random logs as plain rows, so that a test can compute with loops what the library does with tensors."""
+"""Small random logs as plain rows, for tests that compute with loops what the library does with tensors."""
 
 from __future__ import annotations
 
@@ -46,11 +46,9 @@ class World:
     @property
     def log(self) -> Log:
         users, items = list(self.users.values()), list(self.items.values())
-        columns = dict(
-            zip(("user_id", "item_id", "time", "rating"), map(list, zip(*self.events, strict=True)))
-        )
+        columns = map(list, zip(*self.events, strict=True))
         return Log.of(
-            pa.table(columns),
+            pa.table(dict(zip(("user_id", "item_id", "time", "rating"), columns, strict=True))),
             pa.table({"user_id": [*self.users], "age": [u[0] for u in users], "job": [u[1] for u in users]}),
             pa.table(
                 {"item_id": [*self.items], "year": [i[0] for i in items], "genres": [i[1] for i in items]}

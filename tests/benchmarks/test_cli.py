@@ -59,7 +59,9 @@ def test_killed_and_started_again_it_ends_with_the_same_metrics(tmp_path: Path) 
     whole, broken = tmp_path / "whole", tmp_path / "broken"
     arguments = ["run", SUITE, *QUICK, "--runs"]
     assert harness(*arguments, whole).returncode == 0
-    run = subprocess.Popen(command(*arguments, broken), cwd=ROOT, stdout=subprocess.DEVNULL, start_new_session=True)
+    run = subprocess.Popen(
+        command(*arguments, broken), cwd=ROOT, stdout=subprocess.DEVNULL, start_new_session=True
+    )
     deadline = time.monotonic() + 60
     while not records(broken) and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -98,4 +100,6 @@ def test_plan_and_list_name_everything(tmp_path: Path) -> None:
     plan = harness("plan", SUITE, "--runs", tmp_path)
     assert plan.returncode == 0 and "0 of 21 runs have a record" in plan.stdout
     names = harness("list").stdout
-    assert all(name in names for name in ("recall/two_tower", "rerank/mmr", "ml-100k", "quickstart", "global-time"))
+    assert all(
+        name in names for name in ("recall/two_tower", "rerank/mmr", "ml-100k", "quickstart", "global-time")
+    )

@@ -55,8 +55,12 @@ def test_tasks_equal_sklearn_also_under_every_resample_of_users() -> None:
         score, label, user = (np.asarray(x)[mask.numpy()] for x in (logits[task], labels, rows))
         probability = 1 / (1 + np.exp(-score.astype(float)))
         assert measured.metrics[f"auc/{task}"].mean == pytest.approx(roc_auc_score(label, score), abs=1e-6)
-        assert measured.metrics[f"logloss/{task}"].mean == pytest.approx(log_loss(label, probability), abs=1e-5)
-        assert measured.metrics[f"pcoc/{task}"].mean == pytest.approx(probability.sum() / label.sum(), abs=1e-5)
+        assert measured.metrics[f"logloss/{task}"].mean == pytest.approx(
+            log_loss(label, probability), abs=1e-5
+        )
+        assert measured.metrics[f"pcoc/{task}"].mean == pytest.approx(
+            probability.sum() / label.sum(), abs=1e-5
+        )
         for r in (0, 7):
             weight = bootstrap_weights(USERS)[r][user]
             again = roc_auc_score(label, score, sample_weight=weight)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -32,7 +34,7 @@ def test_a_run_is_measured_and_what_it_saves_can_be_loaded(model, shared, tmp_pa
 def test_targets_can_only_get_lost_on_the_way_through_a_funnel(shared, tmp_path) -> None:
     measured, _ = shared.run(spec("funnel"), tmp_path)
     alive = [measured.arrays[f"user/survival/{stage}"] for item in tiny.STAGES for stage in item]
-    for before, after in zip(alive, alive[1:], strict=False):
+    for before, after in pairwise(alive):
         assert (after <= before)[~np.isnan(before)].all()
     assert (measured.arrays["user/recall@5"] <= alive[-1])[~np.isnan(alive[-1])].all()
     assert zoo.load_funnel(tmp_path / "funnel").recommend("u0")
@@ -86,7 +88,10 @@ def test_training_candidates_do_not_change_when_the_future_does(shared, tmp_path
     assert 0 < later.sum() < len(later)
     items, ratings = log.events["item_id"].to_pylist(), log.events["rating"].to_numpy()
     # Everybody chooses something else from the cut on, and likes it.
-    others = [f"i{(int(item[1:]) + 7) % tiny.ITEMS}" if late else item for item, late in zip(items, later, strict=True)]
+    others = [
+        f"i{(int(item[1:]) + 7) % tiny.ITEMS}" if late else item
+        for item, late in zip(items, later, strict=True)
+    ]
     events = log.events.set_column(log.events.column_names.index("item_id"), "item_id", [others])
     column = pa.array(np.where(later, 5.0, ratings))
     events = events.set_column(events.column_names.index("rating"), "rating", [column])

@@ -46,7 +46,8 @@ def spec(model: str, seed: int = 0) -> RunSpec:
     if model == "funnel":
         others = ("prerank/three_tower", "rank/dcn_v2", "rerank/mmr")
         entries = channels | {name: entry(name) for name in others}
-        return RunSpec("funnels/tiny", "funnel", "funnel", seed, {"model": "funnel", "stages": tiny.STAGES, "entries": entries, **shared}, "x")  # fmt: skip
+        config = {"model": "funnel", "stages": tiny.STAGES, "entries": entries, **shared}
+        return RunSpec("funnels/tiny", "funnel", "funnel", seed, config, "x")
     stage = model.split("/")[0]
     config = {**entry(model), **shared, **({} if stage == "recall" else {"entries": channels})}
     return RunSpec(model, model, stage, seed, config, "x")

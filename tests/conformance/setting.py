@@ -79,7 +79,7 @@ def models(*stages: str) -> pytest.MarkDecorator:
 
 @cache
 def rank_data() -> tuple[Schema, CandidateView]:
-    """The tiny candidates with two columns as channels leave them, of which one tells the truth now and then."""
+    """The tiny candidates with two columns as channels leave them, of which one knows something."""
     schema, view = tiny.rank_data()
     draw = torch.Generator().manual_seed(1)
     noise = torch.randn(view.candidates["item_id"].shape, generator=draw)
@@ -103,7 +103,7 @@ def request() -> Request:
 
 @cache
 def candidates() -> Candidates:
-    """For each request some items with scores in no order, padding in between, and one that has none at all."""
+    """For each request some items with scores in no order, padding in between; one has none at all."""
     draw = torch.Generator().manual_seed(2)
     ids = torch.rand(len(request()), tiny.ITEMS, generator=draw).argsort(1)[:, :12] + 1
     ids = ids.masked_fill(torch.rand(ids.shape, generator=draw) < 0.2, 0)

@@ -82,7 +82,7 @@ def test_recall_leaves_out_what_is_excluded(case: Case) -> None:
 )
 def test_nobody_is_too_new(case: Case, history: object) -> None:
     model = retrieval(fitted(case))
-    new = Store.of(tiny.snapshot()).request([None, "never seen"], [history, history])  # type: ignore[list-item]
+    new = Store.of(tiny.snapshot()).request([None, "never seen"], [history, history])
     found = model.recall(new, 10, new.features["seen"])
     assert found.ids.min() >= 0 and found.ids.max() <= tiny.ITEMS and not found.scores.isnan().any()
     assert model.score(new, EVERYTHING.expand(2, -1)).isfinite().all()
@@ -97,7 +97,7 @@ def test_nothing_is_asked_of_nobody(case: Case) -> None:
 
 @models("recall")
 def test_a_checkerboard_is_learned(case: Case) -> None:
-    """Users of either crowd are recommended their own half of the items, though each has seen only part of it."""
+    """Users of either crowd are recommended their own half of the items, of which each has seen a part."""
     if case.name in NOT_PERSONAL:
         pytest.skip("the same for everybody")
     model = case.fresh()

@@ -94,7 +94,7 @@ def test_names_and_sizes() -> None:
 )
 def test_an_unknown_name_says_the_nearest(ask: object, message: str) -> None:
     with pytest.raises(UserError, match=f"^{message}$"):
-        ask()  # type: ignore[operator]
+        ask()
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_choose_draws_from_each_rows_pool(
     check(choose(pools, count, padded_ids(excluded), rng(seed)), [pool - set(row) for row in excluded], count)
 
 
-# With 12 items an explicit pool is shuffled, with 40 items are drawn and rejected; with 22 rejection runs dry for some.
+# Of 12 items an explicit pool is shuffled, of 40 items are drawn and rejected, of 22 these run dry for some.
 @pytest.mark.parametrize(("n_items", "count", "excluded"), [(12, 5, [2, 3]), (40, 5, [2, 3]), (22, 10, [])])
 def test_all_items_are_equally_likely(n_items: int, count: int, excluded: list[int]) -> None:
     rows = 4000

@@ -28,7 +28,7 @@ KNOWN = STORE.encoder.users
 
 
 def one(history: object = None, user: str | None = None, **profile: object) -> dict[str, torch.Tensor]:
-    return STORE.request([user], [history], {name: [value] for name, value in profile.items()}).features  # type: ignore[list-item]
+    return STORE.request([user], [history], {name: [value] for name, value in profile.items()}).features
 
 
 @settings(max_examples=15, deadline=None)
@@ -80,7 +80,7 @@ def test_an_unknown_user_is_new(user: str | None) -> None:
 def test_a_user_id_may_be_a_number() -> None:
     encoder = Encoder(ROLES, STORE.encoder.items, ("0", "7"), STORE.encoder.vocabularies, STORE.encoder.edges)
     store = replace(STORE, encoder=encoder)
-    assert store.request([0, 7, 8]).features["user_id"].tolist() == [1, 2, 0]  # type: ignore[list-item]
+    assert store.request([0, 7, 8]).features["user_id"].tolist() == [1, 2, 0]
 
 
 def test_a_history_takes_the_place_of_what_is_known() -> None:

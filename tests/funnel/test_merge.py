@@ -47,7 +47,7 @@ def naive(channels: list[Channel], request: Request, user: int, total: int | Non
     seen = int((request.features["seen"][user] > 0).sum())
     found: dict[int, tuple[int, int, int]] = {}
     for number, channel in enumerate(channels):
-        for place, item in enumerate(channel.model.found[user][: channel.quota + seen]):  # type: ignore[attr-defined]
+        for place, item in enumerate(channel.model.found[user][: channel.quota + seen]):
             best, first, source = found.get(item, (place, number, 0))
             found[item] = (*min((best, first), (place, number)), source | 1 << number)
     order = sorted(found, key=lambda item: found[item][:2])

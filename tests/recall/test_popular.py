@@ -38,5 +38,5 @@ def test_counts_equal_bincount(behaviour: str, half_life: float | None) -> None:
 
 
 def test_a_senseless_option_names_itself() -> None:
-    with pytest.raises(ValueError, match="^half_life_days must be above 0"):
+    with pytest.raises(ValueError, match=r"^half_life_days must be above 0"):
         Popular.Config(half_life_days=0.0)

@@ -62,7 +62,7 @@ def test_every_optimizer_lowers_the_loss(optimizer: str) -> None:
     ids=["shape", "missing", "counts", "offsets"],
 )
 def test_weights_that_do_not_fit_are_one_line(case: Case, name: str, change: object, message: str) -> None:
-    weights = {**fitted(case).state_dict(), name: change(fitted(case).state_dict()[name])}  # type: ignore[operator]
+    weights = {**fitted(case).state_dict(), name: change(fitted(case).state_dict()[name])}
     weights = {key: value for key, value in weights.items() if value is not None}
     with pytest.raises(UserError) as error:
         case.fresh().load_weights(weights)

@@ -35,9 +35,9 @@ FORMS: dict[str, Callable[[dict[str, list[Any]]], Any]] = {
 def test_a_rankers_scores_are_its_probabilities() -> None:
     request = STORE.request(COLUMNS["user_id"], None, {"age": COLUMNS["age"]})
     ids = STORE.encoder.ids("item_id", COLUMNS["item_id"])[:, None]
-    schema = RANKER.model.schema  # type: ignore[union-attr]
+    schema = RANKER.model.schema
     batch = FeatureJoin(STORE.catalogue, schema, "watch")(request, Candidates.of(ids))
-    expected = {name: torch.sigmoid(x)[:, 0].tolist() for name, x in RANKER.model(batch).items()}  # type: ignore[misc]
+    expected = {name: torch.sigmoid(x)[:, 0].tolist() for name, x in RANKER.model(batch).items()}
     found = RANKER.score(COLUMNS)
     assert found.keys() == {"watch", "like"}
     assert all(found[name] == pytest.approx(expected[name], abs=1e-6) for name in found)

@@ -109,7 +109,7 @@ def test_a_model_of_a_funnel_that_is_damaged_is_named(tmp_path: Path, saved: Pat
     ],
 )
 def test_a_request_that_makes_no_sense(asked: dict[str, object], message: str) -> None:
-    assert told(lambda: Bundle(STORE, model=tiny.model("recall/popular")).recommend("u1", **asked)) == message  # type: ignore[arg-type]
+    assert told(lambda: Bundle(STORE, model=tiny.model("recall/popular")).recommend("u1", **asked)) == message
 
 
 def test_what_cannot_recommend_says_so() -> None:

@@ -1,0 +1,64 @@
+"""Stages one after another, and what is traced of them."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.world import padded_ids
+from zoo.core.types import Candidates, Request
+from zoo.funnel import Funnel, SeenFilter, Trace
+
+ROW = st.lists(st.integers(0, 6), min_size=5, max_size=5)
+ROWS = st.lists(st.tuples(ROW, st.lists(st.integers(1, 6), max_size=4)), min_size=1, max_size=3)
+
+
+def request(rows: list[tuple[list[int], list[int]]]) -> Request:
+    return Request({"seen": padded_ids([seen for _, seen in rows], 4)})
+
+
+def given_ids(rows: list[tuple[list[int], list[int]]]) -> Candidates:
+    ids = torch.tensor([ids for ids, _ in rows])
+    return Candidates.of(ids, ids * 0.5, 1).with_columns(same=ids.float())
+
+
+def cut(keep: int) -> object:
+    return lambda request, candidates: candidates.top(keep)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    ROWS,
+    st.lists(
+        st.one_of(st.builds(SeenFilter, st.none() | st.integers(1, 5)), st.integers(1, 5).map(cut)),
+        max_size=4,
+    ),
+)
+def test_survival_can_only_fall(rows: list[tuple[list[int], list[int]]], stages: list[object]) -> None:
+    trace, start = Trace(), given_ids(rows)
+    final = Funnel([(f"s{n}", stage) for n, stage in enumerate(stages)])(request(rows), start, trace)
+    alive = [start, *trace.candidates.values()]
+    for before, after in pairwise(alive):
+        for one, next_ in zip(before.ids.tolist(), after.ids.tolist(), strict=True):
+            assert set(next_) - {0} <= set(one)
+    assert final is alive[-1]
+    assert list(trace.seconds) == list(trace.candidates) == [f"s{n}" for n in range(len(stages))]
+    assert all(seconds >= 0 for seconds in trace.seconds.values())
+
+
+def test_a_funnel_starts_from_nothing_and_is_itself_a_stage() -> None:
+    asked = Request({"seen": torch.tensor([[2], [0]])})
+
+    def source(request: Request, candidates: Candidates) -> Candidates:
+        assert candidates.ids.shape == (2, 0) and not torch.is_grad_enabled()
+        return Candidates.of(torch.tensor([[1, 2, 3], [2, 1, 4]]))
+
+    inner = Funnel([("source", source), ("exposure", SeenFilter())])
+    outer = Funnel([("inner", inner), ("first", lambda request, candidates: candidates.compact(1))])
+    assert inner(asked).ids.tolist() == [[1, 3, 0], [2, 1, 4]]
+    assert outer(asked).ids.tolist() == [[1], [2]]
+    assert inner.upto("source")(asked).ids.tolist() == [[1, 2, 3], [2, 1, 4]]
+    assert inner(asked, Candidates.empty(2)).ids.equal(inner(asked).ids)

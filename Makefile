@@ -42,7 +42,7 @@ clean:
 
 # Made anew when what is to be installed changes: .venv/.benchmarks for running, .venv/.dev for testing too.
 .venv/.%: pyproject.toml constraints.txt
-	@PYTHON="$(PYTHON)" tools/venv.sh
+	@PYTHON="$(PYTHON)" .ci/venv.sh
 	@echo "Installing (once; a few minutes)"
 	@$(PIP) $(TORCH)
 	@$(PIP) --editable '.[$*]'

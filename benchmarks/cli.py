@@ -103,17 +103,19 @@ def _run(arguments: argparse.Namespace) -> int:
     plan, setting = _resolved(arguments, data=True)
     console.print(describe(plan))
     console.print(f"{setting.workers} at once, one thread each, on {_device()}; records in {arguments.runs}/")
-    outcomes = []
+    done = failed = 0
     for outcome in execute(plan, setting, arguments.again):
-        outcomes.append(outcome)
-        _tell(console, outcome, len(outcomes), len(plan.runs))
-    failed = [outcome for outcome in outcomes if outcome.record.status == "failed"]
+        # Candidates are shared by runs: told, so that nobody waits in silence, but not counted.
+        is_run = outcome.spec.stage != "candidates"
+        done += is_run
+        failed += is_run and outcome.record.status == "failed"
+        _tell(console, outcome, str(done) if is_run else "", str(len(plan.runs)))
     if failed:
-        console.print(f"{len(failed)} of {len(plan.runs)} runs failed; run again to retry them")
+        console.print(f"{failed} of {len(plan.runs)} runs failed; run again to retry them")
     return 1 if failed else 0
 
 
-def _tell(console: Console, outcome: Outcome, number: int, total: int) -> None:
+def _tell(console: Console, outcome: Outcome, number: str, total: str) -> None:
     record = outcome.record
     if record.status == "failed":
         text = f"FAILED {record.error}"
@@ -121,7 +123,8 @@ def _tell(console: Console, outcome: Outcome, number: int, total: int) -> None:
         shown = [f"{name} {record.metrics[name].mean:.3f}" for name in HEADLINE if name in record.metrics]
         took = f"{outcome.seconds:.1f} s" if outcome.seconds else "has a record"
         text = "  ".join([*shown, took])
-    line = f"[{number:>{len(str(total))}}/{total}] {outcome.spec.entry} seed {outcome.spec.seed}: {text}"
+    place = f"[{number:>{len(total)}}/{total}]" if number else " " * (2 * len(total) + 3)
+    line = f"{place} {outcome.spec.entry} seed {outcome.spec.seed}: {text}"
     console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 

@@ -72,7 +72,7 @@ def finished(spec: RunSpec, setting: Setting) -> Record | None:
 
 
 def execute(plan: Plan, setting: Setting, again: bool = False) -> Iterator[Outcome]:
-    """Runs what has no record yet; yields outcomes as they come, failures among them.
+    """Runs what has no record yet; yields outcomes as they come, failures and shared candidates among them.
 
     Args:
         plan: What to run.
@@ -90,16 +90,14 @@ def execute(plan: Plan, setting: Setting, again: bool = False) -> Iterator[Outco
         specs = (
             _candidates(todo) if wave == ("candidates",) else [spec for spec in todo if spec.stage in wave]
         )
-        for outcome in _together(specs, setting):
-            if outcome.spec.stage != "candidates":
-                yield outcome
+        yield from _together(specs, setting)
 
 
 def _candidates(todo: Sequence[RunSpec]) -> list[RunSpec]:
     """One run per seed that makes the candidates which later runs share, so that none makes them twice."""
     first = {spec.seed: spec for spec in reversed(todo) if "entries" in spec.config}
     return [
-        RunSpec(f"candidates of {spec.entry}", "", "candidates", seed, spec.config, "")
+        RunSpec("training candidates", "", "candidates", seed, spec.config, "")
         for seed, spec in first.items()
     ]
 
@@ -171,7 +169,7 @@ def _run(spec: RunSpec) -> Outcome:
     try:
         if spec.stage == "candidates":
             _runner().components.candidates(spec.config, spec.seed)
-            return Outcome(spec, _record(spec, setting, {}), 0.0)
+            return Outcome(spec, _record(spec, setting, {}), time.perf_counter() - started)
         measured, population = _runner().run(spec, setting.folder(spec))
         record = _record(spec, setting, population, metrics=measured.metrics)
         record = write_record(record, measured.arrays, setting.folder(spec))

@@ -172,3 +172,10 @@ def test_a_numeric_feature_is_scaled_by_finite_values_and_never_by_0() -> None:
     assert (feature.mean, feature.std) == (2.0, 1.0)
     assert numeric("x", "column", torch.ones(3)).std > 0
     assert (numeric("x", "column", torch.zeros(0)).mean, numeric("x", "column", torch.zeros(0)).std) == (0, 1)
+
+
+def test_a_gap_is_counted_in_seconds() -> None:
+    w = world(0)
+    snapshot = w.snapshot(START + 40 * DAY)
+    last = ordered(w, "u0")[2].time
+    assert snapshot.requests(request(snapshot, 0, 3, last + 5))["gap"].item() == pytest.approx(math.log(6))

@@ -117,6 +117,6 @@ def test_links_between_files_lead_somewhere(path: Path) -> None:
 
 
 def test_the_scripts_parse() -> None:
-    for script in (".ci/run", "tests/wheel_in_empty_venv.sh", "tools/venv.sh"):
+    for script in (".ci/run", "tests/wheel_in_empty_venv.sh", ".ci/venv.sh"):
         subprocess.run(["bash", "-n", ROOT / script], check=True)
         assert (ROOT / script).stat().st_mode & 0o100, f"{script} is not executable"

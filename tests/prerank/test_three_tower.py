@@ -1,7 +1,9 @@
-"""The cache of the item tower."""
+"""Three towers in numpy, and the cache of the item tower."""
 
 from __future__ import annotations
 
+import numpy as np
+import pytest
 import torch
 
 from tests import tiny
@@ -40,3 +42,27 @@ def test_training_makes_the_cache_stale() -> None:
     fit(model, rank_data()[1], batch_size=16)
     assert not model.cache.numel() and not model.item_tower[0].weight.equal(before)
     assert "cache" not in model.state_dict()
+
+
+def test_logits_equal_numpy() -> None:
+    """User, item, their product and the cross go through the top to each head."""
+    model, batch = fresh().eval(), rank_batch()
+    parts = (model.request(batch), model.item(batch), model.cross(batch))
+    towers = (model.user_tower, model.item_tower, model.cross_tower)
+    inputs = [part.detach().numpy() for part in parts]
+    logits = {name: value.detach() for name, value in model(batch).items()}
+    for row, place in ((0, 0), (2, 3), (5, 1)):
+        user = mlp(model.user_tower, inputs[0][row], last_is_linear=False)
+        item, cross = (mlp(t, x[row, place], True) for t, x in zip(towers[1:], inputs[1:], strict=True))
+        top = mlp(model.top, np.concatenate([user, item, user * item, cross]), last_is_linear=False)
+        for name, head in model.heads.items():
+            expected = head.weight.detach().numpy() @ top + head.bias.detach().numpy()
+            assert logits[name][row, place].item() == pytest.approx(float(expected[0]), abs=1e-4)
+
+
+def mlp(layers: torch.nn.Sequential, x: np.ndarray, last_is_linear: bool) -> np.ndarray:
+    linears = [layer for layer in layers if isinstance(layer, torch.nn.Linear)]
+    for number, linear in enumerate(linears, 1):
+        x = linear.weight.detach().numpy() @ x + linear.bias.detach().numpy()
+        x = x if last_is_linear and number == len(linears) else np.maximum(x, 0)
+    return x

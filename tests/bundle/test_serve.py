@@ -46,10 +46,22 @@ def test_everybody_is_recommended_unseen_items(name: str, funnel: Path) -> None:
     assert [found.item_id for found in served.recommend("u3", k=3)] == known[:3]
     nobody = served.recommend("somebody new", k=5)
     assert nobody == served.recommend(None, k=5) == served.recommend(history=[], k=5)
-    # Item-based collaborative filtering has nothing to go by without a history.
-    assert len(nobody) == (0 if name == "recall/item_cf" else 5)
+    assert len(nobody) == 5
     bare = [found.item_id for found in served.recommend(history=["i3", "no such item", "i4"], k=5)]
     assert len(bare) == 5 and not {"i3", "i4"} & set(bare)
+
+
+def test_who_has_no_history_is_served_what_is_popular_by_a_model_that_knows_only_histories() -> None:
+    snapshot = tiny.snapshot()
+    past = snapshot.events.item[snapshot.events.time < snapshot.cut].tolist()
+    popular = sorted(range(1, tiny.ITEMS + 1), key=lambda item: (-past.count(item), item))
+    items = STORE.encoder.items
+    served = bundle("recall/item_cf").recommend("somebody new", k=6)
+    assert [found.item_id for found in served] == [items[item - 1] for item in popular[:6]]
+    assert {found.score for found in served} == {0.0}
+    history = [items[popular[0] - 1], items[popular[2] - 1]]
+    unknown = bundle("recall/item_cf").recommend(history=history, k=1000)
+    assert {found.item_id for found in unknown} == ITEMS - set(history)
 
 
 def test_a_user_without_candidates_gets_an_empty_page() -> None:

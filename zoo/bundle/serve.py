@@ -10,9 +10,11 @@ import torch
 from torch import Tensor
 
 from zoo.core.errors import UserError, did_you_mean
+from zoo.core.topk import is_member
 from zoo.core.types import Batch, Candidates, Request
 from zoo.data.store import History, Store
 from zoo.funnel import FeatureJoin, Funnel, Score, SeenFilter
+from zoo.funnel.merge import concatenate
 from zoo.training import RankModel, RetrievalModel, ZooModel
 
 CHUNK = 1024
@@ -48,7 +50,7 @@ class Bundle:
         k: int = 10,
         profile: Mapping[str, Any] | None = None,
     ) -> list[Recommendation]:
-        """The best unseen items for a user.
+        """The best unseen items for a user; popular ones where the model finds too few.
 
         Args:
             user_id: Raw id; one that is not known is served as a new user.
@@ -78,13 +80,28 @@ class Bundle:
         if self.funnel is not None:
             return self.funnel(request)
         if isinstance(self.model, RetrievalModel):
-            return self.model.recall(request, k, request.features["seen"])
+            found = self.model.recall(request, k, request.features["seen"])
+            return self._filled(self.model, request, found, k)
         if isinstance(self.model, RankModel):
             everything = torch.arange(1, self.model.schema.n_items + 1).expand(len(request), -1)
             unseen = SeenFilter()(request, Candidates.of(everything))
             return Score(self._predict, self._join(), k)(request, unseen)
         name = self.model.registry_name if self.model else "an empty bundle"
         raise UserError(f"{name} cannot recommend on its own: it reorders what other stages found")
+
+    def _filled(self, model: RetrievalModel, request: Request, found: Candidates, k: int) -> Candidates:
+        """What was found, and behind it popular unseen items where that is fewer than `k`.
+
+        A model that knows only histories finds nothing for somebody without one, who is still to be served.
+        """
+        if found.ids.shape[1] >= k and bool(found.mask.all()):
+            return found
+        popular = self.store.catalogue["count"][1:].argsort(descending=True, stable=True) + 1
+        others = popular.expand(len(request), -1)
+        taken = torch.cat([request.features["seen"], found.ids], dim=1)
+        others = others.masked_fill(is_member(others, taken), 0)
+        behind = Candidates.of(others, model.score(request, others))
+        return concatenate([found, behind]).compact(k)
 
     def score(self, rows: Any) -> dict[str, list[float]]:
         """Probabilities by task, or the score of a recall model, for pairs of user and item.

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from zoo.core.topk import is_member, stable_topk, without_repeats
+from zoo.core.topk import is_member, search_beyond, stable_topk, without_repeats
 
 
 @settings(max_examples=80, deadline=None)
@@ -43,3 +43,22 @@ def test_membership_equals_pythons(ids: np.ndarray, sets: np.ndarray, width: int
         [item > 0 and item in row for item in items] for items, row in zip(ids, sets[:, :width], strict=True)
     ]
     assert found.tolist() == expected
+
+
+def test_a_search_beyond_is_wide_enough_for_each_row_and_knows_nothing_of_the_other_rows() -> None:
+    extra, asked = torch.tensor([0, 1, 3, 9, 0]), {}
+
+    def search(rows: torch.Tensor, width: int) -> tuple[torch.Tensor, torch.Tensor]:
+        asked.update(dict.fromkeys(rows.tolist(), width))
+        ids = rows[:, None] * 100 + torch.arange(min(width, 12))  # twelve items are all there are
+        return ids, -ids.float()
+
+    ids, scores = search_beyond(5, extra, search)
+    assert asked == {0: 5, 1: 6, 2: 9, 3: 21, 4: 5}
+    for row in range(5):
+        found = min(asked[row], 12)
+        assert ids[row, :found].tolist() == [row * 100 + place for place in range(found)]
+        assert not ids[row, found:].any() and (scores[row, found:] == -torch.inf).all()
+        alone = search_beyond(5, extra[row : row + 1], lambda rows, width: search(rows + row, width))[0]  # noqa: B023
+        assert alone[0].tolist() == ids[row, : alone.shape[1]].tolist()
+    assert search_beyond(5, extra[:0], search)[0].shape == (0, 0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -60,3 +62,31 @@ def is_member(ids: Tensor, sets: Tensor) -> Tensor:
     ordered = sets.sort(dim=1).values
     place = torch.searchsorted(ordered, ids.contiguous()).clamp(max=sets.shape[1] - 1)
     return (ordered.gather(1, place) == ids) & (ids > 0)
+
+
+def search_beyond(
+    k: int, extra: Tensor, search: Callable[[Tensor, int], tuple[Tensor, Tensor]]
+) -> tuple[Tensor, Tensor]:
+    """Searches `k` items and, for each row, at least `extra` more, rows of like widths together.
+
+    An approximate index finds more when asked for more. Widths that depend on the row alone, rounded up to
+    few different ones, keep a row's result the same whoever else is in the batch.
+
+    Args:
+        k: Items wanted of every row.
+        extra: `(B,)` how many more each row needs.
+        search: From row indices `(R,)` and a width to ids and scores, each `(R, width)` or narrower.
+
+    Returns:
+        Ids and scores `(B, W)`, padded with 0 and -inf.
+    """
+    rounded = torch.where(extra > 0, 2.0 ** extra.clamp(min=1).double().log2().ceil(), 0).long()
+    width = k + rounded
+    columns = int(width.max()) if len(width) else 0
+    ids = torch.zeros(len(width), columns, dtype=torch.int64, device=extra.device)
+    scores = torch.full(ids.shape, -torch.inf, device=extra.device)
+    for one in width.unique().tolist():
+        rows = (width == one).nonzero().squeeze(1)
+        found, score = search(rows, one)
+        ids[rows, : found.shape[1]], scores[rows, : found.shape[1]] = found, score
+    return ids, scores

@@ -9,6 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from zoo.core.topk import search_beyond
 from zoo.core.types import Batch, Candidates, Request
 
 
@@ -48,11 +49,15 @@ class Recall:
 
     def _ask(self, number: int, request: Request, seen: Tensor) -> Candidates:
         channel = self.channels[number]
-        most = int(seen.max()) if len(seen) else 0
-        found = channel.model.recall(request, channel.quota + most)
-        place = torch.arange(found.ids.shape[1], device=request.device)
+
+        def search(rows: Tensor, width: int) -> tuple[Tensor, Tensor]:
+            found = channel.model.recall(request.rows(rows), width)
+            return found.ids, found.scores
+
+        ids, _ = search_beyond(channel.quota, seen, search)
+        place = torch.arange(ids.shape[1], device=request.device)
         # Cut for each user alone, so that a list does not depend on who else is in the batch.
-        ids = found.ids.masked_fill(place >= (channel.quota + seen)[:, None], 0)
+        ids = ids.masked_fill(place >= (channel.quota + seen)[:, None], 0)
         return Candidates.of(ids, -place.expand(ids.shape).float(), number)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from zoo.core.config import ModelConfig
 from zoo.core.schema import Schema
-from zoo.core.topk import is_member
+from zoo.core.topk import is_member, search_beyond
 from zoo.core.types import Batch, Candidates, Request
 from zoo.index import VectorIndex, create_index
 from zoo.losses import in_batch_softmax
@@ -48,7 +48,11 @@ class RetrievalModel(ZooModel):
         if exclude is None or not exclude.shape[1]:
             ids, scores = self.search(request, min(k, self.schema.n_items))
             return Candidates.of(ids, scores)
-        ids, scores = self.search(request, min(k + exclude.shape[1], self.schema.n_items))
+
+        def search(rows: Tensor, width: int) -> tuple[Tensor, Tensor]:
+            return self.search(request.rows(rows), min(width, self.schema.n_items))
+
+        ids, scores = search_beyond(k, (exclude > 0).sum(1), search)
         ids = ids.masked_fill(is_member(ids, exclude), 0)
         return Candidates.of(ids, scores).compact(k)
 

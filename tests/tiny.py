@@ -33,7 +33,7 @@ ROLES = SchemaConfig(
     user={"age": FeatureConfig("numeric", bins=4), "gender": FeatureConfig("categorical")},
     item={"year": FeatureConfig("numeric", bins=4), "genres": FeatureConfig("multi", length=2)},
     context={"hour": FeatureConfig("categorical", of="time")},
-    behaviours={"watch": BehaviourConfig(), "like": BehaviourConfig("rating", 4.0)},
+    behaviours={"watch": BehaviourConfig(), "like": BehaviourConfig("rating >= 4")},
 )
 CHANNELS = ("popular", "item_cf", "two_tower")
 STAGES = [

@@ -22,7 +22,7 @@ ROLES = SchemaConfig(
     user={"age": FeatureConfig("numeric", bins=3), "job": FeatureConfig("categorical")},
     item={"year": FeatureConfig("numeric", bins=3), "genres": FeatureConfig("multi", length=2)},
     context={"hour": FeatureConfig("categorical"), "weekday": FeatureConfig("categorical")},
-    behaviours={"watch": BehaviourConfig(), "like": BehaviourConfig("rating", 4.0)},
+    behaviours={"watch": BehaviourConfig(), "like": BehaviourConfig("rating >= 4")},
 )
 
 

@@ -95,7 +95,9 @@ def test_a_feature_may_be_made_of_a_column_of_another_name() -> None:
     roles = replace(ROLES, user={"years": FeatureConfig("numeric", bins=2, of="age")})
     encoder = Encoder.fit(W.log, roles, torch.arange(6))
     assert encoder.user_features({"age": [5, 95]}, 2)["years"].tolist() == [1, 2]
-    with pytest.raises(UserError, match="no column 'agee' for feature 'years', found user_id, age, job"):
+    with pytest.raises(
+        UserError, match=r"no column 'agee' for feature 'years' .did you mean 'age'.., found user_id"
+    ):
         Encoder.fit(
             W.log,
             replace(roles, user={"years": FeatureConfig("numeric", bins=2, of="agee")}),

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from tests.world import ROLES, START, World, mix, ordered, padded_ids, world
 from zoo.core.errors import UserError
-from zoo.data.log import Log
+from zoo.data.log import Log, tie_hash
 from zoo.data.roles import BehaviourConfig, SchemaConfig
-from zoo.data.split import Events, every_event, padded, tie_hash, window
+from zoo.data.split import Events, every_event, padded, window
 
 SEEDS = st.integers(0, 40)
 FEW = settings(max_examples=15, deadline=None)
@@ -48,7 +48,7 @@ def test_the_hash_is_splitmix64() -> None:
 @given(SEEDS, st.integers(0, 5))
 def test_events_are_sorted_by_user_time_and_hash(which: int, seed: int) -> None:
     w = world(which)
-    events = Events.of(w.log, ROLES, seed)
+    events = Events.of(w.log.with_ties(seed), ROLES)
     assert flat(events) == naive(w, seed)
     counts = [len(ordered(w, user)) for user in sorted(w.users)]
     assert events.offsets.tolist() == [0, *np.cumsum(counts)]
@@ -57,7 +57,7 @@ def test_events_are_sorted_by_user_time_and_hash(which: int, seed: int) -> None:
 
 
 def test_ties_are_there_and_another_seed_orders_them_anew() -> None:
-    orders = {tuple(flat(Events.of(world(1).log, ROLES, seed))) for seed in range(5)}
+    orders = {tuple(flat(Events.of(world(1).log.with_ties(seed), ROLES))) for seed in range(5)}
     assert len(orders) > 1
 
 
@@ -121,7 +121,8 @@ def test_half_of_an_odd_number_is_rounded_down_and_new_users_are_flagged() -> No
 def test_every_event_before_a_moment_is_a_request(which: int, steps: int) -> None:
     w = world(which)
     stop = START + steps * 172800
-    found, everything = every_event(Events.of(w.log, ROLES), stop), naive(w, 0)
+    events = Events.of(w.log, ROLES)
+    found, everything = every_event(events, events.before(stop)), naive(w, 0)
     places = [place for place, (_, _, time) in enumerate(everything) if time < stop]
     assert found.end.tolist() == places and found.stop.tolist() == [place + 1 for place in places]
     assert found.time.tolist() == [everything[place][2] for place in places]
@@ -144,7 +145,7 @@ def test_padded_equals_slices(data: st.DataObject) -> None:
 
 
 def test_a_behaviour_on_a_column_that_is_not_there_names_the_nearest() -> None:
-    roles = replace(ROLES, behaviours={"watch": BehaviourConfig(), "like": BehaviourConfig("ratings", 4)})
+    roles = replace(ROLES, behaviours={"watch": BehaviourConfig(), "like": BehaviourConfig("ratings >= 4")})
     with pytest.raises(UserError, match=r"no column 'ratings' \(did you mean 'rating'\?\)"):
         Events.of(world(0).log, roles)
 
@@ -155,4 +156,8 @@ def test_a_log_without_events_has_no_requests() -> None:
         {"user_id": pa.array([], "string"), "item_id": pa.array([], "string"), "time": pa.array([], "int64")}
     )
     events = Events.of(Log.of(none, w.log.users, w.log.items), SchemaConfig())
-    assert len(window(events, 0, events.cut(0.8))) == len(every_event(events, events.cut(1.0))) == 0
+    assert (
+        len(window(events, 0, events.cut(0.8)))
+        == len(every_event(events, events.before(events.cut(1.0))))
+        == 0
+    )

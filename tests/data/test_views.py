@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from tests.world import DAY, START, ordered, padded_ids, world
 from zoo.core.types import Batch
-from zoo.data.views import BatchLoader, CandidateView, EventView, HistoryView
+from zoo.data.views import BatchLoader, CandidateView, ColumnView, EventView, HistoryView
 
 CUT = START + 25 * DAY
 FEW = settings(max_examples=10, deadline=None)
@@ -84,3 +84,12 @@ def test_batches_cover_every_row_once_in_an_order_that_the_seed_decides() -> Non
     assert sorted(first) == sorted(second) == list(range(10)) and first != second
     assert order(7, 2) == [first, second] != order(8, 2)
     assert [len(batch["row"]) for batch in BatchLoader(Numbers(), 4)] == [4, 4, 2]
+
+
+def test_rows_of_columns_are_those_asked_for() -> None:
+    columns = {"a": torch.arange(10), "b": torch.arange(10) * 0.5}
+    some = ColumnView(columns, torch.tensor([9, 0, 4]))
+    assert len(ColumnView(columns)) == 10 and len(some) == 3
+    assert some.batch(torch.tensor([2, 0]))["a"].tolist() == [4, 9]
+    loaded = [batch["b"].tolist() for batch in BatchLoader(ColumnView(columns), 4)]
+    assert loaded == [[0.0, 0.5, 1.0, 1.5], [2.0, 2.5, 3.0, 3.5], [4.0, 4.5]]

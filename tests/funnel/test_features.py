@@ -18,7 +18,7 @@ SCHEMA = Schema(
     (
         Feature("history:watch", "history", "sequence", 7, 30, "watch"),
         Feature("item_id", "item_id", "categorical", 7),
-        Feature("year", "item", "categorical", 5),
+        Feature("year", "item", "categorical", 5, ordered=True),
         Feature("genres", "item", "multi", 4, 2),
     ),
     (Task("watch"), Task("like", "watch")),

@@ -6,7 +6,6 @@ import copy
 from dataclasses import replace
 
 import numpy as np
-import pyarrow as pa
 import pytest
 import torch
 from scipy.special import logsumexp
@@ -85,7 +84,7 @@ def test_items_are_encoded_in_chunks_alike(monkeypatch: pytest.MonkeyPatch) -> N
 def test_items_need_no_features() -> None:
     w = world(2)
     roles, cut = replace(ROLES, item={}, user={}), START + 30 * DAY
-    log = Log.of(w.log.events, pa.table({"user_id": [*w.users]}), pa.table({"item_id": [*w.items]}))
+    log = Log(w.log.events, w.log.users.select(["user_id"]), w.log.items.select(["item_id"]))
     events = Events.of(log, roles)
     snapshot = Snapshot.at(log, events, Encoder.fit(log, roles, torch.arange(6)), cut, 5)
     model: TwoTower = create_model("recall/two_tower", snapshot.schema)

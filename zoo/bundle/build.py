@@ -48,7 +48,7 @@ class Parts:
     def score(self, entry: str, keep: int | None = None) -> Score:
         """The stage of a pre-rank or rank model."""
         model = self.model(entry, RankModel)
-        join = FeatureJoin(self.store.catalogue, model.schema, self.store.encoder.roles.base)
+        join = FeatureJoin(self.store.catalogue, model.schema, self.store.encoder.roles.choice)
         return Score(model.probabilities, join, keep)
 
     def recall(self, channels: Sequence[Mapping[str, Any]]) -> Recall:

@@ -140,7 +140,7 @@ class Bundle:
 
     def _join(self) -> FeatureJoin:
         assert self.model is not None
-        return FeatureJoin(self.store.catalogue, self.model.schema, self.store.encoder.roles.base)
+        return FeatureJoin(self.store.catalogue, self.model.schema, self.store.encoder.roles.choice)
 
     def _predict(self, batch: Batch) -> Batch:
         """Probabilities; columns that only other stages could have made are taken to be average."""

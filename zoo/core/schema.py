@@ -30,6 +30,7 @@ class Feature:
         of: What a history or cross feature is made of: a behaviour, or an item feature.
         mean: Of a numeric feature over the training rows, for standardising.
         std: Likewise, always above 0.
+        ordered: Of a categorical feature, whether its ids are steps of a scale, such as bins of a number.
     """
 
     name: str
@@ -40,6 +41,7 @@ class Feature:
     of: str = ""
     mean: float = 0.0
     std: float = 1.0
+    ordered: bool = False
 
     def __post_init__(self) -> None:
         for field, value, valid in (("role", self.role, get_args(Role)), ("kind", self.kind, get_args(Kind))):

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
@@ -17,6 +18,18 @@ from zoo.core.schema import Feature, Kind, Role
 from zoo.core.types import Batch
 from zoo.data.log import Log
 from zoo.data.roles import CLOCK, BehaviourConfig, FeatureConfig, SchemaConfig
+from zoo.data.values import (
+    Values,
+    cells_of,
+    column_of,
+    edges_of,
+    hashed,
+    numbers_of,
+    scale_of,
+    transformed,
+    vocabulary,
+    words_of,
+)
 
 
 @dataclass(frozen=True)
@@ -28,7 +41,8 @@ class Encoder:
         items: Raw ids of the items 1, 2, …
         users: Raw ids of the users 1, 2, …: those with events before the cut.
         vocabularies: The values 1, 2, … of every categorical or multi feature.
-        edges: The inner bin edges of every numeric feature.
+        edges: The inner bin edges of every binned feature.
+        scales: Mean and standard deviation of every number that stays one.
     """
 
     roles: SchemaConfig
@@ -37,50 +51,74 @@ class Encoder:
     vocabularies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     edges: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
+    scales: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+
     def __post_init__(self) -> None:
         lookups = {"item_id": self.items, "user_id": self.users, **self.vocabularies}
-        index = {name: {value: i for i, value in enumerate(values, 1)} for name, values in lookups.items()}
+        index = {name: pa.array(values, pa.string()) for name, values in lookups.items()}
         object.__setattr__(self, "_index", index)
 
     @classmethod
-    def fit(cls, log: Log, roles: SchemaConfig, known: Tensor) -> Encoder:
-        """Learns vocabularies and bins.
+    def fit(cls, log: Log, roles: SchemaConfig, known: Tensor, past: Tensor | None = None) -> Encoder:
+        """Learns vocabularies, bins and scales.
 
         Args:
-            log: Users and items; vocabularies of items come from the whole catalogue.
+            log: Users, items and events; vocabularies of items come from the whole catalogue.
             roles: Which columns are features, and how.
             known: Rows of the users with events before the cut; only these have ids and shape bins.
+            past: `(E,)` bool, the log's events before the cut, which shape the features of the moment.
         """
         users = log.users.take(pa.array(known.numpy()))
-        vocabularies, edges = {}, {}
-        for table, features in ((users, roles.user), (log.items, roles.item)):
+        events = log.events if past is None else log.events.filter(pa.array(past.numpy()))
+        vocabularies, edges, scales = {}, {}, {}
+        for table, features in ((users, roles.user), (log.items, roles.item), (events, roles.moments)):
             for name, config in features.items():
-                column = _column(table, name, config)
-                if config.kind == "numeric":
-                    edges[name] = _edges(column, config.bins)
+                column = column_of(table, name, config)
+                if config.kind != "numeric":
+                    vocabularies[name] = () if config.buckets else vocabulary(column, config.min_count)
+                elif config.bins:
+                    edges[name] = edges_of(numbers_of(name, column), config.bins)
                 else:
-                    vocabularies[name] = tuple(sorted(set(_flat(column))))
+                    scales[name] = scale_of(transformed(numbers_of(name, column), config))
         ids = (tuple(log.items["item_id"].to_pylist()), tuple(users["user_id"].to_pylist()))
-        return cls(roles, *ids, vocabularies, edges)
+        return cls(roles, *ids, vocabularies, edges, scales)
 
-    def ids(self, name: str, values: Sequence[Any]) -> Tensor:
+    def ids(self, name: str, values: Values, buckets: int = 0) -> Tensor:
         """`(N,)` int64 ids of categorical values (`item_id` and `user_id` are such names too)."""
-        index = self._index[name]  # type: ignore[attr-defined]
-        return torch.tensor([index.get(_word(value), 0) for value in values], dtype=torch.int64)
+        words = words_of(values)
+        if buckets:
+            return torch.from_numpy(hashed(words, buckets))
+        index = pc.index_in(words, value_set=self._index[name])  # type: ignore[attr-defined]
+        return torch.from_numpy(pc.fill_null(index, -1).to_numpy(zero_copy_only=False).astype(np.int64) + 1)
 
-    def encode(self, name: str, config: FeatureConfig, values: Sequence[Any]) -> Tensor:
-        """`(N,)` or, for a multi feature, `(N, length)` int64; None and unseen values become 0."""
+    def encode(self, name: str, config: FeatureConfig, values: Values) -> Tensor:
+        """`(N,)` int64, float32 for a number that stays one, `(N, length)` for a multi feature.
+
+        None and unseen values become 0, an unknown number the mean of those known.
+        """
         if config.kind == "categorical":
-            return self.ids(name, values)
-        if config.kind == "numeric":
-            numbers = np.array([np.nan if value is None else _number(name, value) for value in values])
+            return self.ids(name, values, config.buckets)
+        if config.kind == "multi":
+            return self._several(name, config, values)
+        numbers = numbers_of(name, values)
+        if config.bins:
             bins = 1 + np.searchsorted(np.array(self.edges[name]), numbers, side="right")
             return torch.from_numpy(np.where(np.isnan(numbers), 0, bins))
-        index = self._index[name]  # type: ignore[attr-defined]
-        out = np.zeros((len(values), config.length), dtype=np.int64)
-        for row, cell in enumerate(values):
-            known = [index[word] for word in map(_word, _several(name, cell)) if word in index]
-            out[row, : len(known)] = known[: config.length]
+        scaled = transformed(numbers, config)
+        return torch.from_numpy(np.where(np.isnan(scaled), self.scales[name][0], scaled).astype(np.float32))
+
+    def _several(self, name: str, config: FeatureConfig, values: Values) -> Tensor:
+        """The first known values of every cell, without repeats."""
+        cells = cells_of(name, values)
+        row = np.repeat(np.arange(len(cells)), pc.list_value_length(cells).to_numpy(zero_copy_only=False))
+        ids = self.ids(name, cells.flatten(), config.buckets).numpy()
+        row, ids = row[ids > 0], ids[ids > 0]
+        _, first = np.unique(np.stack([row, ids]), axis=1, return_index=True)
+        row, ids = row[np.sort(first)], ids[np.sort(first)]
+        place = np.arange(len(row)) - np.searchsorted(row, row)
+        out = np.zeros((len(cells), config.length), dtype=np.int64)
+        kept = place < config.length
+        out[row[kept], place[kept]] = ids[kept]
         return torch.from_numpy(out)
 
     def user_features(self, table: Mapping[str, Sequence[Any]], rows: int) -> Batch:
@@ -90,10 +128,21 @@ class Encoder:
             batch[name] = self.encode(name, config, table.get(config.of or name, [None] * rows))
         return batch
 
+    def moments(self, log: Log) -> Batch:
+        """`(E,)` features of the moment that are columns of the events, in the log's order."""
+        return {
+            name: self.encode(name, config, column_of(log.events, name, config))
+            for name, config in self.roles.moments.items()
+        }
+
+    def unknown_moments(self, rows: int) -> Batch:
+        """The same features where nothing is known of the moment."""
+        return {name: self.encode(name, c, [None] * rows) for name, c in self.roles.moments.items()}
+
     def clock(self, time: Tensor) -> Batch:
-        """Context features of a time `(N,)` in seconds; 0 where it is negative (not known)."""
+        """Features of a time `(N,)` in seconds; 0 where it is negative (not known)."""
         batch = {}
-        for name in self.roles.context:
+        for name in self.roles.context.keys() - self.roles.moments.keys():
             unit, cycle = CLOCK[name]
             batch[name] = torch.where(time < 0, 0, 1 + time // unit % cycle)
         return batch
@@ -102,25 +151,32 @@ class Encoder:
         """Features of all items, `(n_items + 1, …)`, row 0 for padding."""
         batch = {"item_id": torch.arange(1, len(self.items) + 1)}
         for name, config in self.roles.item.items():
-            batch[name] = self.encode(name, config, _column(log.items, name, config))
+            batch[name] = self.encode(name, config, column_of(log.items, name, config))
         return {name: torch.cat([torch.zeros_like(x[:1]), x]) for name, x in batch.items()}
 
     def features(self, history_length: int) -> tuple[Feature, ...]:
         """The schema's part that this encoder makes: ids, profiles, clock and one history per behaviour."""
         out = [Feature("user_id", "user_id", "categorical", len(self.users) + 1)]
         out += [self._feature(name, "user", config) for name, config in self.roles.user.items()]
-        out += [Feature(name, "context", "categorical", CLOCK[name][1] + 1) for name in self.roles.context]
-        for behaviour in self.roles.behaviours:
+        for name, config in self.roles.context.items():
+            moment = name in self.roles.moments
+            clock = Feature(name, "context", "categorical", 0 if moment else CLOCK[name][1] + 1)
+            out.append(self._feature(name, "context", config) if moment else clock)
+        for behaviour in self.roles.histories:
             name = f"history:{behaviour}"
             out.append(Feature(name, "history", "sequence", len(self.items) + 1, history_length, behaviour))
         out.append(Feature("item_id", "item_id", "categorical", len(self.items) + 1))
         return (*out, *(self._feature(name, "item", config) for name, config in self.roles.item.items()))
 
     def _feature(self, name: str, role: Role, config: FeatureConfig) -> Feature:
-        if config.kind == "numeric":  # binned, so to a model it is a categorical
-            return Feature(name, role, "categorical", len(self.edges[name]) + 2)
+        if config.bins:  # to a model it is a categorical
+            return Feature(name, role, "categorical", len(self.edges[name]) + 2, ordered=True)
+        if config.kind == "numeric":
+            mean, std = self.scales[name]
+            return Feature(name, role, "numeric", mean=mean, std=max(std, 1e-6))
         kind: Kind = "multi" if config.kind == "multi" else "categorical"
-        return Feature(name, role, kind, len(self.vocabularies[name]) + 1, config.length)
+        vocab = config.buckets or len(self.vocabularies[name])
+        return Feature(name, role, kind, vocab + 1, config.length)
 
     def to_json(self) -> str:
         """As JSON, the form of `encoder.json`."""
@@ -138,46 +194,7 @@ class Encoder:
             }
             behaviours = {name: BehaviourConfig(**config) for name, config in roles["behaviours"].items()}
             config = SchemaConfig(**parts, behaviours=behaviours)
-            maps = [{n: tuple(v) for n, v in raw[key].items()} for key in ("vocabularies", "edges")]
+            maps = [{n: tuple(v) for n, v in raw[key].items()} for key in ("vocabularies", "edges", "scales")]
             return cls(config, tuple(raw["items"]), tuple(raw["users"]), *maps)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"encoder.json: not an encoder ({error})") from error
-
-
-def _column(table: pa.Table, name: str, config: FeatureConfig) -> list[Any]:
-    source = config.of or name
-    if source not in table.column_names:
-        found = ", ".join(table.column_names)
-        raise UserError(f"schema: no column {source!r} for feature {name!r}, found {found}")
-    return table[source].to_pylist()
-
-
-def _edges(column: Sequence[Any], bins: int) -> tuple[float, ...]:
-    """The inner quantiles, fewer where they coincide; none of no values."""
-    if not column:
-        return ()
-    shares = np.linspace(0, 1, bins + 1)[1:-1]
-    return tuple(np.unique(np.quantile(np.asarray(column, float), shares)).tolist())
-
-
-def _flat(column: Sequence[Any]) -> list[str]:
-    return [_word(x) for cell in column for x in (cell if isinstance(cell, list) else [cell])]
-
-
-def _word(value: Any) -> str:
-    """A value as vocabularies spell it; pandas makes floats of whole numbers in a column with a gap."""
-    return str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-
-
-def _several(name: str, cell: Any) -> Sequence[Any]:
-    """The values in a cell of a multi feature; pandas says NaN where there is no list."""
-    if isinstance(cell, str):
-        raise UserError(f"{name}: expected a list of values, found {cell!r}")
-    return () if cell is None or isinstance(cell, float) else cell
-
-
-def _number(name: str, value: Any) -> float:
-    try:
-        return float(value)
-    except (TypeError, ValueError):
-        raise UserError(f"{name}: expected a number, found {value!r}") from None

@@ -27,36 +27,52 @@ class Snapshot:
     Attributes:
         events: All events; only those before `cut` shape the encoder, the catalogue and the rates.
         users: Profile features of every user row, `(U, …)`.
+        moments: Context features of every event that the log itself gives, `(E,)`.
         encoder: Vocabularies and bins, fitted before the cut.
         catalogue: Features of every item, `(n_items + 1, …)`, statistics as of the cut.
         rates: Overall share of every labelled behaviour before the cut.
         schema: The features that `requests` and `catalogue` hold.
-        cut: Seconds since 1970 UTC.
+        cut: Seconds since 1970 UTC; ages and recent counts are as of it.
+        stop: `(U,)` end of each user's events that are known, by default those before the cut.
         history_length: Events kept in the histories of a request.
     """
 
     events: Events
     users: Batch
+    moments: Batch
     encoder: Encoder
     catalogue: Batch
     rates: dict[str, float]
     schema: Schema
     cut: int
+    stop: Tensor
     history_length: int
 
     @classmethod
-    def at(cls, log: Log, events: Events, encoder: Encoder, cut: int, history_length: int = 200) -> Snapshot:
+    def at(
+        cls,
+        log: Log,
+        events: Events,
+        encoder: Encoder,
+        cut: int,
+        history_length: int = 200,
+        stop: Tensor | None = None,
+    ) -> Snapshot:
         """The world at `cut`; `encoder` must have been fitted no later, or for the same catalogue."""
-        table = {name: log.users[name].to_pylist() for name in log.users.column_names}
+        stop = events.before(cut) if stop is None else stop
+        table = {name: log.users[name] for name in log.users.column_names}
         users = encoder.user_features(table, log.users.num_rows)
-        past = events.time < cut
-        base, *labels = encoder.roles.behaviours
+        moments = encoder.moments(log)
+        past = events.known(stop)
+        tasks = encoder.roles.tasks
+        labels = [name for name in tasks if name != encoder.roles.base]
         shares = {name: events.flags[name][past].float().mean() for name in labels}
         rates = {name: float(share.nan_to_num(0.5)) for name, share in shares.items()}
-        catalogue = encoder.catalogue(log) | _item_statistics(events, cut, rates, len(encoder.items))
-        snapshot = cls(events, users, encoder, catalogue, rates, Schema(()), cut, history_length)
-        tasks = (Task(base), *(Task(name, base) for name in labels))
-        return Snapshot(**{**vars(snapshot), "schema": Schema(snapshot._features(), tasks)})
+        catalogue = encoder.catalogue(log) | _item_statistics(events, past, cut, rates, len(encoder.items))
+        parts = (events, users, moments, encoder, catalogue, rates, Schema(()), cut, stop, history_length)
+        snapshot = cls(*parts)
+        schema = Schema(snapshot._features(), tuple(Task(*task) for task in tasks.items()))
+        return Snapshot(**{**vars(snapshot), "schema": schema})
 
     def requests(self, requests: Requests, length: int | None = None) -> Batch:
         """`(N, …)` request-level features: profile, clock, statistics of the history, histories.
@@ -67,8 +83,9 @@ class Snapshot:
         """
         batch = {name: values[requests.row] for name, values in self.users.items()}
         batch |= self.encoder.clock(requests.time)
+        batch |= {name: values[requests.end] for name, values in self.moments.items()}
         batch |= self._statistics(requests)
-        for name in self.encoder.roles.behaviours:
+        for name in self.encoder.roles.histories:
             batch[f"history:{name}"] = self.history(requests, name, length or self.history_length)
         return batch
 
@@ -103,7 +120,7 @@ class Snapshot:
 
     def _features(self) -> tuple[Feature, ...]:
         """The encoder's features and the numeric statistics, with the scale of the latter before the cut."""
-        seen = self._statistics(every_event(self.events, self.cut))
+        seen = self._statistics(every_event(self.events, self.stop))
         item = {name: x[1:] for name, x in self.catalogue.items() if x.is_floating_point()}
         return (
             *self.encoder.features(self.history_length),
@@ -136,8 +153,8 @@ def history_statistics(
     return batch
 
 
-def _item_statistics(events: Events, cut: int, rates: dict[str, float], n_items: int) -> Batch:
-    """`(n_items + 1,)` popularity and smoothed rates of every item before the cut.
+def _item_statistics(events: Events, past: Tensor, cut: int, rates: dict[str, float], n_items: int) -> Batch:
+    """`(n_items + 1,)` popularity and smoothed rates of every item over the `past` events.
 
     Popularity is log(1 + count / mean count), which does not drift as the log grows.
     """
@@ -148,7 +165,6 @@ def _item_statistics(events: Events, cut: int, rates: dict[str, float], n_items:
     def popularity(counts: Tensor) -> Tensor:
         return (counts * n_items / counts.sum().clamp(min=1)).log1p()
 
-    past = events.time < cut
     total = count(past)
     batch = {"count": popularity(total)}
     for days in RECENT_DAYS:

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, TypeAlias
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
-from zoo.core.errors import UserError, did_you_mean
+from zoo.core.errors import UserError
+from zoo.data.expression import parse_expression
 from zoo.data.log import Log
 from zoo.data.roles import SchemaConfig
-
-Vector: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 
 
 @dataclass(frozen=True)
@@ -39,24 +36,15 @@ class Events:
     flags: Mapping[str, Tensor]
 
     @classmethod
-    def of(cls, log: Log, roles: SchemaConfig, seed: int = 0) -> Events:
-        """Orders the log; events of one user at one time come in the order of a hash seeded with `seed`.
+    def of(cls, log: Log, roles: SchemaConfig) -> Events:
+        """The log's events in its order: by user, time, and a seeded hash of user and item.
 
-        The hash sees user and item only, so the order can leak neither label nor file position.
+        The hash sees nothing else, so the order of a moment can leak neither label nor file position.
         """
-        row = _codes(log.users["user_id"], log.events["user_id"])
-        item = _codes(log.items["item_id"], log.events["item_id"]) + 1
-        time = log.events["time"].to_numpy()
-        order = np.lexsort((tie_hash(row, item, seed), time, row))
-        offsets = np.searchsorted(row[order], np.arange(log.users.num_rows + 1))
-        flags = {name: _flag(log, b.column, b.at_least) for name, b in roles.behaviours.items()}
-        return cls(
-            torch.from_numpy(row[order]),
-            torch.from_numpy(item[order]),
-            torch.from_numpy(time[order]),
-            torch.from_numpy(offsets),
-            {name: torch.from_numpy(flag[order]) for name, flag in flags.items()},
-        )
+        table = log.events
+        row, item, time = (tensor_of(table[name]) for name in ("user", "item", "time"))
+        offsets = torch.searchsorted(row, torch.arange(log.users.num_rows + 1, dtype=row.dtype))
+        return cls(row.long(), item.long() + 1, time, offsets, flags_of(table, roles))
 
     @cached_property
     def compact(self) -> dict[str, tuple[Tensor, Tensor]]:
@@ -71,6 +59,10 @@ class Events:
         if place < len(self.time):
             return int(self.time.sort().values[place])
         return int(self.time.max()) + 1 if len(self.time) else 0
+
+    def known(self, stop: Tensor) -> Tensor:
+        """`(E,)` bool, the events before each user's `stop` `(U,)`."""
+        return torch.arange(len(self.time)) < stop[self.row]
 
     def before(self, time: int) -> Tensor:
         """`(U,)` end of each user's events before `time`."""
@@ -116,9 +108,9 @@ def window(events: Events, start: int, stop: int, share: float = 0.5) -> Request
     return Requests(row, end, last, events.time[end], first == events.offsets[row])
 
 
-def every_event(events: Events, stop: int) -> Requests:
-    """A request at each event before `stop`, whose one answer is that event: what a retriever trains on."""
-    end = (events.time < stop).nonzero().squeeze(1)
+def every_event(events: Events, stop: Tensor) -> Requests:
+    """A request at each event before its user's `stop` `(U,)`, with that event as its one answer."""
+    end = events.known(stop).nonzero().squeeze(1)
     row = events.row[end]
     return Requests(row, end, end + 1, events.time[end], end == events.offsets[row])
 
@@ -144,23 +136,24 @@ def padded(
     return torch.where(inside, values[index.clamp(0, len(values) - 1)], torch.zeros((), dtype=values.dtype))
 
 
-def tie_hash(row: Vector, item: Vector, seed: int) -> Vector:
-    """`(E,)` uint64, a splitmix64 hash of user and item: a fixed order without meaning."""
-    x = (row.astype(np.uint64) << np.uint64(32)) + item.astype(np.uint64)
-    x = x + np.uint64((seed + 1) * 0x9E3779B97F4A7C15 % 2**64)
-    x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    x = (x ^ (x >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return np.asarray(x ^ (x >> np.uint64(31)))
+def tensor_of(column: pa.ChunkedArray) -> Tensor:
+    """A column of numbers without nulls, over the same memory where Arrow has it in one piece."""
+    values = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+    with warnings.catch_warnings():  # Nobody writes to it.
+        warnings.simplefilter("ignore", UserWarning)
+        return torch.from_numpy(values.to_numpy(zero_copy_only=False))
 
 
-def _codes(table: pa.ChunkedArray, values: pa.ChunkedArray) -> Vector:
-    return pc.index_in(values, value_set=table.combine_chunks()).to_numpy().astype(np.int64)
-
-
-def _flag(log: Log, column: str, at_least: float) -> Vector:
-    if not column:
-        return np.ones(log.events.num_rows, dtype=bool)
-    if column not in log.events.column_names:
-        names = log.events.column_names
-        raise UserError(f"behaviours: the events have no column {column!r}{did_you_mean(column, names)}")
-    return log.events[column].to_numpy() >= at_least
+def flags_of(table: pa.Table, roles: SchemaConfig) -> dict[str, Tensor]:
+    """`(E,)` bool by behaviour: whether a row of the events counts as it."""
+    flags: dict[str, Tensor] = {}
+    for name, behaviour in roles.behaviours.items():
+        if not behaviour.where:
+            flags[name] = torch.ones(table.num_rows, dtype=torch.bool)
+            continue
+        try:
+            mask = parse_expression(behaviour.where).mask(table)
+        except UserError as error:
+            raise UserError(f"behaviours.{name}.where: {error}") from None
+        flags[name] = torch.from_numpy(mask.to_numpy(zero_copy_only=False))
+    return flags

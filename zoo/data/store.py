@@ -49,14 +49,14 @@ class Store:
         # In the order of the encoder's ids, which may know users that come only after this snapshot.
         ids = snapshot.users["user_id"]
         row = ids.argsort(stable=True)[len(ids) - int((ids > 0).sum()) :]
-        end = events.before(snapshot.cut)[row]
+        end = snapshot.stop[row]
         new = end == events.offsets[row]
         requests = Requests(row, end, end, events.time[end - 1].masked_fill(new, 0), new)
         users = {name: snapshot.users[name][row] for name in ("user_id", *names.user)}
-        for name in names.behaviours:
+        for name in names.histories:
             users[f"history:{name}"] = snapshot.history(requests, name, snapshot.history_length)
         users |= {"seen": snapshot.history(requests, names.base), "last": requests.time}
-        users |= {f"events:{name}": snapshot.count(requests, name) for name in names.behaviours}
+        users |= {f"events:{name}": snapshot.count(requests, name) for name in names.histories}
         padded = {name: torch.cat([torch.zeros_like(x[:1]), x]) for name, x in users.items()}
         return cls(snapshot.encoder, snapshot.catalogue, padded, snapshot.rates, snapshot.history_length)
 
@@ -66,6 +66,7 @@ class Store:
         histories: Sequence[History | None] | None = None,
         profiles: Mapping[str, Sequence[Any]] | None = None,
         time: int | None = None,
+        context: Mapping[str, Sequence[Any]] | None = None,
     ) -> Request:
         """Requests of known users, unknown users, or bare histories.
 
@@ -75,6 +76,7 @@ class Store:
                 behaviour to such ids. Unknown items are left out; None keeps what is known.
             profiles: Raw profile columns of all users, in place of what is known.
             time: Of the request, seconds since 1970 UTC; by default right after the user's newest event.
+            context: Raw values of the features of the moment, such as a device; the others are unknown.
         """
         index = self.encoder.ids("user_id", ["" if user is None else user for user in users])
         state = {name: value[index] for name, value in self.users.items()}
@@ -85,11 +87,19 @@ class Store:
             state |= self._profiles(profiles, len(users))
         now = state["last"] if time is None else torch.full_like(state["last"], time)
         gap = torch.where(state["last"] > 0, now - state["last"], -1)
-        base, *labels = self.encoder.roles.behaviours
-        counts = {name: state.pop(f"events:{name}") for name in (base, *labels)}
+        roles = self.encoder.roles
+        counts = {name: state.pop(f"events:{name}") for name in roles.histories}
         clock = self.encoder.clock(torch.where(now > 0, now, -1))
         del state["last"]
-        return Request(state | clock | history_statistics(counts.pop(base), counts, gap, self.rates))
+        size, labels = counts.pop(roles.base), {name: counts[name] for name in self.rates}
+        moments = self.encoder.unknown_moments(len(users)) | self._moments(context or {}, len(users))
+        return Request(state | moments | clock | history_statistics(size, labels, gap, self.rates))
+
+    def _moments(self, context: Mapping[str, Sequence[Any]], rows: int) -> Batch:
+        features = self.encoder.roles.moments
+        if unknown := [name for name in context if name not in features]:
+            raise UserError(f"context: unknown feature {unknown[0]!r}{did_you_mean(unknown[0], features)}")
+        return {name: self.encoder.encode(name, features[name], values) for name, values in context.items()}
 
     def _profiles(self, profiles: Mapping[str, Sequence[Any]], rows: int) -> Batch:
         columns = {name: config.of or name for name, config in self.encoder.roles.user.items()}
@@ -101,7 +111,7 @@ class Store:
 
     def _with_history(self, state: Batch, row: int, history: History) -> Batch:
         """The state with the history of one user replaced."""
-        behaviours, base = list(self.encoder.roles.behaviours), self.encoder.roles.base
+        behaviours, base = self.encoder.roles.histories, self.encoder.roles.base
         given = history if isinstance(history, Mapping) else {base: history}
         if unknown := [name for name in given if name not in behaviours]:
             near = did_you_mean(unknown[0], behaviours)

@@ -38,7 +38,7 @@ class EventView:
     history_length: int | None = None
 
     def __post_init__(self) -> None:
-        requests = every_event(self.snapshot.events, self.snapshot.cut)
+        requests = every_event(self.snapshot.events, self.snapshot.stop)
         object.__setattr__(self, "_requests", requests)
 
     def __len__(self) -> int:
@@ -63,7 +63,7 @@ class HistoryView:
 
     def __post_init__(self) -> None:
         events = self.snapshot.events
-        stop = events.before(self.snapshot.cut)
+        stop = self.snapshot.stop
         row = (stop > events.offsets[:-1]).nonzero().squeeze(1)
         object.__setattr__(self, "_rows", (row, stop[row]))
 
@@ -75,7 +75,7 @@ class HistoryView:
         row, stop = (x[index] for x in self._rows)  # type: ignore[attr-defined]
         start, snapshot = self.snapshot.events.offsets[row], self.snapshot
         batch = {}
-        for name in snapshot.encoder.roles.behaviours:
+        for name in snapshot.encoder.roles.histories:
             first, last, items = snapshot.ranges(name, start, stop)
             age = (snapshot.cut - snapshot.events.time[snapshot.events.flags[name]]).float() / DAY
             batch[f"history:{name}"] = padded(items, first, last, newest=True)
@@ -108,6 +108,27 @@ class CandidateView:
     def request(self, index: Tensor) -> Request:
         """The requests at `index` without their candidates."""
         return Request({name: values[index] for name, values in self.requests.items()})
+
+
+@dataclass(frozen=True)
+class ColumnView:
+    """One row per event, of columns that may lie in a mapped file: a batch reads its own rows and no more.
+
+    Attributes:
+        columns: `(E,)` by feature name.
+        rows: `(N,)` the events that count, such as those for training; all if None.
+    """
+
+    columns: Batch
+    rows: Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(next(iter(self.columns.values()))) if self.rows is None else len(self.rows)
+
+    def batch(self, index: Tensor) -> Batch:
+        """The events at `index`."""
+        events = index if self.rows is None else self.rows[index]
+        return {name: column[events] for name, column in self.columns.items()}
 
 
 class BatchLoader:

@@ -68,15 +68,18 @@ class FeatureJoin:
             taste = F.normalize((_hot(past, feature.vocab) * events[..., None]).sum(1), dim=-1)
             return torch.einsum("bkd,bd->bk", F.normalize(_hot(values, feature.vocab), dim=-1), taste)
         known = events * (past > 0)
+        if not feature.ordered:
+            same = (past[:, None] == values[..., None]) & (values > 0)[..., None]
+            return (same * known[:, None]).sum(2) / known.sum(1, keepdim=True).clamp(min=1)
         mean = (past * known).sum(1, keepdim=True) / known.sum(1, keepdim=True).clamp(min=1)
         return torch.where((values > 0) & (known.sum(1, keepdim=True) > 0), (values - mean).abs(), 0.0)
 
 
 def crosses(schema: Schema) -> tuple[Feature, ...]:
-    """The crosses of a schema's item features: one each, `affinity:<multi>` or `distance:<binned>`."""
-    kinds = {"multi": "affinity", "categorical": "distance"}
-    items = schema.having("item")
-    return tuple(Feature(f"{kinds[f.kind]}:{f.name}", "cross", "numeric", of=f.name) for f in items)
+    """The crosses of item features: `distance:` of an ordered one, `affinity:` of other categories."""
+    items = (f for f in schema.having("item") if f.kind in ("multi", "categorical"))
+    kinds = {True: "distance", False: "affinity"}
+    return tuple(Feature(f"{kinds[f.ordered]}:{f.name}", "cross", "numeric", of=f.name) for f in items)
 
 
 @dataclass(frozen=True)

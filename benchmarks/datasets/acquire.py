@@ -9,25 +9,25 @@ import sys
 import tempfile
 import time
 import urllib.request
-import zipfile
-import zlib
 from collections.abc import Callable
 from http.client import HTTPException
 from pathlib import Path
 from typing import IO, TypeAlias
 
+from benchmarks.datasets import archives
+from benchmarks.datasets.archives import holds, untar, unzip
+from benchmarks.datasets.assemble import assembled
 from benchmarks.datasets.config import DatasetConfig, SourceConfig
-from benchmarks.datasets.readers import READERS
-from zoo.core.errors import UserError, did_you_mean
+from benchmarks.datasets.readers import Raw, reader
+from benchmarks.datasets.tables import Opened, Report
+from zoo.core.check import check
+from zoo.core.errors import UserError
+from zoo.core.yaml import Node
 from zoo.data.log import Log
 
-MAX_BYTES = 512 * 2**20
-SECONDS = 300
+SECONDS = 3600
 
-_BAD_ARCHIVE = (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError)
-"""What `zipfile` raises for a file that is cut, altered, encrypted or compressed in an unknown way."""
-
-Found: TypeAlias = tuple[SourceConfig, dict[str, bytes]]
+Found: TypeAlias = tuple[SourceConfig, Opened]
 """The source that knows the format of the files, and the files."""
 
 
@@ -35,11 +35,15 @@ class Unavailable(Exception):
     """A source has nothing to offer here, so the next one is tried."""
 
 
-def acquire(config: DatasetConfig) -> Log:
-    """The dataset's log, checked against `config.canonical`.
+def acquire(config: DatasetConfig, report: Report | None = None) -> Log:
+    """The dataset's log, checked against `config.canonical` where that is known.
 
     A source that is absent is passed over; one that is there but wrong ends the search, because
     falling back in silence would hide it.
+
+    Args:
+        config: The dataset.
+        report: Told what was read, and which rows could not be.
 
     Raises:
         UserError: No source gave the tables; the message says what was tried and what to do.
@@ -47,20 +51,23 @@ def acquire(config: DatasetConfig) -> Log:
     tried = []
     for source in config.sources:
         try:
-            return _read(config, *_FETCH[source.kind](source, config))
+            return _read(config, *_FETCH[source.kind](source, config), report or Report())
         except Unavailable as reason:
             tried.append(f"{source.kind} {source.at}: {reason}")
         except (UserError, OSError) as error:
             tried.append(f"{source.kind} {source.at}: {error}")
             break
-    raise UserError(f"dataset {config.name}: {'; '.join(tried)}; {_advice(config)}")
+    advice = _advice(config) if config.canonical else "no source is left"
+    raise UserError(f"dataset {config.name}: {'; '.join(tried)}; {advice}")
 
 
-def _read(config: DatasetConfig, source: SourceConfig, files: dict[str, bytes]) -> Log:
-    if source.format not in READERS:
-        raise UserError(f"format {source.format!r} is not known{did_you_mean(source.format, READERS)}")
-    log = READERS[source.format](files)
-    if (found := log.sha256()) != config.canonical:
+def _read(config: DatasetConfig, source: SourceConfig, files: Opened, report: Report) -> Log:
+    form = source.reader or config.reader
+    raw = reader(form)(files) if form else None
+    if source.kind == "simulated":
+        raw = _simulated(source)
+    log = assembled(config, raw, files, report)
+    if config.canonical and (found := log.sha256()) != config.canonical:
         raise UserError(f"the tables have sha256 {found}, expected {config.canonical} (altered files?)")
     return log
 
@@ -71,24 +78,50 @@ def _advice(config: DatasetConfig) -> str:
 
 
 def _wanted(config: DatasetConfig) -> str:
-    return " or ".join(", ".join(source.files) for source in config.sources if source.files)
+    forms = [", ".join(source.files) for source in config.sources if source.files]
+    patterns = [name for table in config.tables.values() for name in table.files]
+    return " or ".join(forms or [", ".join(patterns)])
 
 
 def _folder(source: SourceConfig, config: DatasetConfig) -> Found:
-    """Files as some source names them, or an archive of them; the tables' hash alone proves them."""
+    """Files as some source names them, or an archive of them; a pinned hash of the tables proves them."""
+    folder = folder_of(source, config)
+    if not folder.is_dir():
+        raise Unavailable(f"no folder {folder}")
+    forms = [source, *(form for form in config.sources if form is not source)]
+    for form in (form for form in forms if form.files):
+        if all((folder / name).is_file() for name in form.files):
+            # The folder may hold more than the names that a checksum is known of.
+            named = {name: folder / name for name in form.files}
+            return form, {path.name: path for path in folder.iterdir() if path.is_file()} | named
+        for archive in sorted(folder.glob("*.zip")) + sorted(folder.glob("*.whl")):
+            if holds(archive, form):
+                return form, unzip(archive, form)
+    if any(folder.glob(name) for table in config.tables.values() for name in table.files):
+        return source, {path.name: path for path in sorted(folder.iterdir()) if path.is_file()}
+    raise Unavailable(f"{folder} does not hold {_wanted(config)}")
+
+
+def folder_of(source: SourceConfig, config: DatasetConfig) -> Path:
+    """Where a folder source is; raises `Unavailable` where nobody said."""
+    if source.at.startswith((".", "~")) or Path(source.at).is_absolute():
+        return Path(config.folder) / Path(source.at).expanduser()
     root = os.environ.get("ZOO_DATA")
     if not root:
         raise Unavailable("ZOO_DATA is not set")
-    folder = Path(root) / source.at
-    if not folder.is_dir():
-        raise Unavailable(f"no folder {folder}")
-    for form in (form for form in config.sources if form.files):
-        if all((folder / name).is_file() for name in form.files):
-            return form, {name: (folder / name).read_bytes() for name in form.files}
-        for archive in sorted(folder.glob("*.zip")) + sorted(folder.glob("*.whl")):
-            if _holds(archive, form):
-                return form, _unzip(archive, form)
-    raise Unavailable(f"{folder} does not hold {_wanted(config)}")
+    return Path(root) / source.at
+
+
+def _simulation(source: SourceConfig, config: DatasetConfig) -> Found:
+    return source, {}
+
+
+def _simulated(source: SourceConfig) -> Raw:
+    """The tables of a simulated world; its oracle is made again where it is asked for."""
+    from benchmarks.datasets.simulated import SimulationConfig, simulate
+
+    world = simulate(check(Node.of(source.options, "options"), SimulationConfig))
+    return {"events": world.events, "users": world.users, "items": world.items}
 
 
 def _wheel(source: SourceConfig, config: DatasetConfig) -> Found:
@@ -98,7 +131,7 @@ def _wheel(source: SourceConfig, config: DatasetConfig) -> Found:
         wheel = next(Path(temp).glob("*.whl"), None)
         if wheel is None:
             raise Unavailable("pip gave no wheel")
-        return source, _proved(source, _unzip(wheel, source))
+        return source, _proved(source, unzip(wheel, source))
 
 
 def _pip(*arguments: str) -> None:
@@ -119,13 +152,23 @@ def _pip_error(chatter: str) -> str:
 
 
 def _url(source: SourceConfig, config: DatasetConfig) -> Found:
+    if source.at.endswith("/"):
+        return source, _proved(source, {name: _fetched(source.at + name) for name in source.files})
     with tempfile.TemporaryFile() as file:
         _download(source.at, file)
         if source.archive:
             file.seek(0)
             found = hashlib.file_digest(file, source.archive.partition(":")[0]).hexdigest()
             _check_digest("the archive", found, source.archive)
-        return source, _proved(source, _unzip(file, source))
+        unpack = untar if source.at.endswith((".tar.gz", ".tgz", ".tar")) else unzip
+        return source, _proved(source, unpack(file, source))
+
+
+def _fetched(url: str) -> bytes:
+    with tempfile.TemporaryFile() as file:
+        _download(url, file)
+        file.seek(0)
+        return file.read()
 
 
 def _download(url: str, file: IO[bytes]) -> None:
@@ -135,37 +178,15 @@ def _download(url: str, file: IO[bytes]) -> None:
             length = reply.headers.get("Content-Length")
             while chunk := reply.read(2**16):
                 file.write(chunk)
-                if file.tell() > MAX_BYTES or time.monotonic() > deadline:
-                    raise Unavailable(f"larger than {MAX_BYTES} bytes or slower than {SECONDS} s")
+                if file.tell() > archives.MAX_BYTES or time.monotonic() > deadline:
+                    raise Unavailable(f"larger than {archives.MAX_BYTES} bytes or slower than {SECONDS} s")
     except (OSError, HTTPException, ValueError) as error:
         raise Unavailable(f"no download: {getattr(error, 'reason', error)}") from None
     if length and file.tell() != int(length):
         raise Unavailable(f"download cut off after {file.tell()} of {length} bytes")
 
 
-def _holds(archive: Path, source: SourceConfig) -> bool:
-    try:
-        with zipfile.ZipFile(archive) as members:
-            return {source.inside + name for name in source.files} <= set(members.namelist())
-    except _BAD_ARCHIVE as error:
-        raise UserError(f"{archive.name} is not a whole zip file ({error})") from None
-
-
-def _unzip(archive: Path | IO[bytes], source: SourceConfig) -> dict[str, bytes]:
-    """The files named by `source`, read in memory: no path inside an archive is ever written to."""
-    try:
-        with zipfile.ZipFile(archive) as members:
-            sizes = {member.filename: member.file_size for member in members.infolist()}
-            if missing := [name for name in source.files if source.inside + name not in sizes]:
-                raise UserError(f"the archive has no member {source.inside + missing[0]}")
-            if sum(sizes[source.inside + name] for name in source.files) > MAX_BYTES:
-                raise UserError(f"the archive unpacks to more than {MAX_BYTES} bytes")
-            return {name: members.read(source.inside + name) for name in source.files}
-    except _BAD_ARCHIVE as error:
-        raise UserError(f"the archive is not a whole zip file ({error})") from None
-
-
-def _proved(source: SourceConfig, files: dict[str, bytes]) -> dict[str, bytes]:
+def _proved(source: SourceConfig, files: dict[str, bytes]) -> Opened:
     for name, digest in source.files.items():
         if digest:
             found = hashlib.new(digest.partition(":")[0], files[name], usedforsecurity=False).hexdigest()
@@ -183,4 +204,5 @@ _FETCH: dict[str, Callable[[SourceConfig, DatasetConfig], Found]] = {
     "folder": _folder,
     "wheel": _wheel,
     "url": _url,
+    "simulated": _simulation,
 }

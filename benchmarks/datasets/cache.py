@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.datasets.acquire import acquire
+from benchmarks.datasets.acquire import Unavailable, acquire, folder_of
 from benchmarks.datasets.config import DatasetConfig
 from benchmarks.datasets.readers import VERSION
+from benchmarks.datasets.tables import Report
 from zoo.core.errors import UserError
 from zoo.data.log import KEYS, Log
 
@@ -39,7 +40,9 @@ class Prepared:
     path: Path
 
 
-def prepare(config: DatasetConfig, cache_dir: str | Path | None = None) -> Prepared:
+def prepare(
+    config: DatasetConfig, cache_dir: str | Path | None = None, report: Report | None = None
+) -> Prepared:
     """The dataset's tables from `cache_dir` (else `$ZOO_CACHE`, `~/.cache/funnelzoo`), or from a source.
 
     Safe for many processes at once, and to be killed at any moment.
@@ -49,13 +52,32 @@ def prepare(config: DatasetConfig, cache_dir: str | Path | None = None) -> Prepa
     """
     root = Path(cache_dir or os.environ.get("ZOO_CACHE") or Path.home() / ".cache" / "funnelzoo")
     # What the tables are, not what the config says of them: new prose or roles need no new download.
-    key = hashlib.sha256(f"{VERSION}:{config.canonical}".encode()).hexdigest()[:16]
-    path = root / "datasets" / f"{config.name}-{key}"
-    log = _load(path, config.canonical)
+    recipe = f"{VERSION}:{config.canonical or config.recipe + _stamps(config)}"
+    path = root / "datasets" / f"{config.name}-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
+    log = _load(path, config.canonical or _recorded(path))
     if log is None:
-        log = acquire(config)
+        log = acquire(config, report)
         _store(log, path)
-    return Prepared(log, config.fingerprint, path)
+    return Prepared(log, config.fingerprint(config.canonical or _recorded(path)), path)
+
+
+def _stamps(config: DatasetConfig) -> str:
+    """Sizes and times of the files that data of one's own comes from: when they change, it is other data."""
+    facts = []
+    for source in config.sources:
+        with suppress(Unavailable, OSError):
+            paths = sorted(folder_of(source, config).iterdir()) if source.kind == "folder" else []
+            files = [(path.name, path.stat()) for path in paths if path.is_file()]
+            facts += [(name, stat.st_size, stat.st_mtime_ns) for name, stat in files]
+    return repr(facts)
+
+
+def _recorded(path: Path) -> str:
+    """The hash that the tables of a dataset without a pinned one had when they were made."""
+    try:
+        return (path / "sha256.json").read_text().strip('"')
+    except OSError:
+        return ""
 
 
 def _load(path: Path, canonical: str) -> Log | None:
@@ -77,7 +99,9 @@ def _load_table(path: Path) -> Any:
     with _quiet_datasets() as datasets:
         table = datasets.load_from_disk(str(path)).data.table
     table.validate(full=True)  # Before anything follows a damaged offset out of the file.
-    return table.replace_schema_metadata(None).combine_chunks()
+    # One piece stays where it is, in a file mapped to memory.
+    table = table.replace_schema_metadata(None)
+    return table if all(column.num_chunks == 1 for column in table.columns) else table.combine_chunks()
 
 
 def _store(log: Log, path: Path) -> None:
@@ -91,6 +115,7 @@ def _store(log: Log, path: Path) -> None:
                     # A fingerprint of our own keeps `datasets` from pickling the table to hash it.
                     table = datasets.Dataset(getattr(log, name), fingerprint=path.name)
                     table.save_to_disk(str(whole / name))
+            (whole / "sha256.json").write_text(f'"{log.sha256()}"')
             _publish(whole, path)
     except OSError as error:
         reason = f"cannot write the cache ({error.strerror or error})"

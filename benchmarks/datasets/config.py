@@ -5,14 +5,16 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
+from benchmarks.datasets.tables import TableConfig
 from zoo.core.check import check
 from zoo.core.config import demand
+from zoo.core.mistakes import ConfigErrors
 from zoo.core.yaml import load
-from zoo.data.roles import SchemaConfig
+from zoo.data.roles import SchemaConfig, mistake_in
 
 _DIGEST = "expected md5:<32 hex digits>, sha256:<64 hex digits> or nothing"
 
@@ -22,30 +24,53 @@ class SourceConfig:
     """One place the files come from.
 
     Attributes:
-        kind: `folder` (below `$ZOO_DATA`), `wheel` (a package that ships the files) or `url` (a zip).
-        at: The folder's name, the package's requirement, or the address.
-        format: The reader of these files; a folder is read by the format of whichever files it holds.
+        kind: `folder`, `wheel` (a package that ships the files), `url` (an archive or a file), `simulated`.
+        at: The folder below `$ZOO_DATA` (or absolute, or with ./ beside the YAML), the package, the address.
+        reader: In place of the dataset's own, where this source has another form.
         inside: What goes before each file's name inside the archive.
         archive: `md5:<hex>` or `sha256:<hex>` of the archive, empty where not known.
         files: By file name `md5:<hex>` or `sha256:<hex>`, empty where not known.
+        options: Of a simulation.
         checked: What of this source has been tried, and what has not.
     """
 
-    kind: Literal["folder", "wheel", "url"]
-    at: str
-    format: str = ""
+    kind: Literal["folder", "wheel", "url", "simulated"]
+    at: str = ""
+    reader: str = ""
     inside: str = ""
     archive: str = ""
     files: dict[str, str] = field(default_factory=dict)
+    options: dict[str, Any] = field(default_factory=dict)
     checked: str = ""
 
     def __post_init__(self) -> None:
-        here = self.kind == "folder"
         demand(
-            (here or bool(self.format), f"format is needed to read what a {self.kind} gives"),
-            (here or bool(self.files), f"files to take from a {self.kind} must be named"),
+            (self.kind == "simulated" or bool(self.at), f"at is needed, where the {self.kind} is"),
             (_is_digest(self.archive), f"archive: {_DIGEST}, found {self.archive!r}"),
             *((_is_digest(found), f"files: {_DIGEST}, found {found!r}") for found in self.files.values()),
+        )
+
+
+@dataclass(frozen=True)
+class FilterConfig:
+    """What is left out, as a part of what the dataset is.
+
+    Attributes:
+        events: A condition on the events that stay.
+        min_user_events: Users with fewer events go, and so do items below, until nothing changes.
+        min_item_events: Likewise.
+    """
+
+    events: str = ""
+    min_user_events: int = 1
+    min_item_events: int = 1
+
+    def __post_init__(self) -> None:
+        mistake = mistake_in(self.events) if self.events else ""
+        demand(
+            (not mistake, f"events {mistake}"),
+            (self.min_user_events >= 1, f"min_user_events must be at least 1, found {self.min_user_events}"),
+            (self.min_item_events >= 1, f"min_item_events must be at least 1, found {self.min_item_events}"),
         )
 
 
@@ -54,26 +79,67 @@ class DatasetConfig:
     """A dataset: what it is, on what terms, where it comes from, and what its columns mean.
 
     Attributes:
-        canonical: `Log.sha256()` of its tables, the same from every source.
+        schema: Features and behaviours.
         sources: Tried in this order.
+        reader: The Python reader of its files, where no table describes them.
+        events: How the files read as a table of events.
+        users: Likewise, of users.
+        items: Likewise, of items.
+        filter: What is left out.
+        clock: Whether times are seconds, only the order of a user's events, or not there at all.
+        canonical: `Log.sha256()` of its tables, the same from every source; empty for data that may change.
         statistics: Numbers for people to read, such as the rows of each table.
+        name: The name of the file; do not write it.
+        folder: Of the file; do not write it.
     """
 
-    name: str
-    title: str
-    about: str
-    citation: str
-    licence: str
-    url: str
-    canonical: str
     schema: SchemaConfig
     sources: list[SourceConfig] = field(default_factory=list)
+    title: str = ""
+    about: str = ""
+    citation: str = ""
+    licence: str = ""
+    url: str = ""
+    reader: str = ""
+    events: TableConfig | None = None
+    users: TableConfig | None = None
+    items: TableConfig | None = None
+    filter: FilterConfig = field(default_factory=FilterConfig)
+    clock: Literal["seconds", "order", "none"] = "seconds"
+    canonical: str = ""
     statistics: dict[str, int] = field(default_factory=dict)
+    name: str = ""
+    folder: str = ""
+
+    def __post_init__(self) -> None:
+        described = bool(self.reader or self.events)
+        own = [source.kind == "simulated" or bool(source.reader) for source in self.sources]
+        demand(
+            (
+                described or any(own) or not own,
+                "events must say how the files read, or reader which reader does",
+            )
+        )
 
     @property
-    def fingerprint(self) -> str:
-        """Hash of all that a run can see: the tables and their roles, not the prose or the sources."""
-        seen = json.dumps([self.canonical, asdict(self.schema)], sort_keys=True)
+    def tables(self) -> dict[str, TableConfig]:
+        """The described tables by name."""
+        named = {"events": self.events, "users": self.users, "items": self.items}
+        return {name: table for name, table in named.items() if table}
+
+    @property
+    def recipe(self) -> str:
+        """Hash of all that shapes the tables, but for the contents of the files."""
+        parts: list[Any] = [self.canonical, self.reader, asdict(self.filter), self.clock]
+        if not self.canonical:
+            sources = [(source.kind, source.at, source.options) for source in self.sources]
+            tables = {name: asdict(table) for name, table in self.tables.items()}
+            parts += [sources, tables, asdict(self.schema)]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+    def fingerprint(self, canonical: str) -> str:
+        """Hash of all that a run can see: the tables (their hash) and their roles, not the prose."""
+        seen = json.dumps([canonical, asdict(self.schema), self.clock], sort_keys=True)
         return hashlib.sha256(seen.encode()).hexdigest()
 
 
@@ -83,7 +149,11 @@ def load_config(path: str | Path) -> DatasetConfig:
     Raises:
         ConfigErrors: With every unknown or missing key and every value of the wrong type.
     """
-    return check(load(path), DatasetConfig)
+    node, path = load(path), Path(path)
+    for key in ("name", "folder"):
+        if own := node.get(key):
+            raise ConfigErrors([own.mistake(key, "a dataset is named by its file, remove the key")])
+    return replace(check(node, DatasetConfig), name=path.stem, folder=str(path.parent))
 
 
 def _is_digest(text: str) -> bool:

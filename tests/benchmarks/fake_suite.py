@@ -37,7 +37,7 @@ index: {name: exact}
     "rerank/mmr": "model: rerank/fake\n",
     "datasets/tiny": "name: tiny\n",
     "datasets/other": "name: other\n",
-    "protocols/global-time": "version: 2\ncandidates:\n  channels: [recall/popular]\n",
+    "protocols/global-time": "version: 2\ncandidates:\n  channels: [recall/popular]\nsplit: {kind: time}\n",
     "funnels/page": """dataset: tiny
 stages:
   - recall:

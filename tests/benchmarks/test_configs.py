@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.configs import ExactIndex, HnswlibIndex, ProtocolConfig
+from benchmarks.configs import ExactIndex, HnswlibIndex
 from benchmarks.funnels import FunnelConfig
+from benchmarks.protocols import ProtocolConfig
 from benchmarks.suite import available, resolve_suite
 from zoo.core.check import check
 from zoo.core.yaml import load

@@ -5,8 +5,18 @@ from __future__ import annotations
 import pytest
 from tiny_movielens import ATOMIC, CANONICAL, FOLDER, PUBLISHED, URL, config, failure, write
 
-from benchmarks.datasets.readers import movielens_100k, recbole_ml_100k, split_title
+from benchmarks.datasets.readers import Opened, reader
+from benchmarks.datasets.readers.films import split_title
 from zoo.core.errors import UserError
+from zoo.data.log import Log
+
+
+def movielens_100k(files: Opened) -> Log:
+    return Log.of(**reader("movielens_100k")(files))
+
+
+def recbole_ml_100k(files: Opened) -> Log:
+    return Log.of(**reader("recbole_ml_100k")(files))
 
 
 def test_both_published_forms_give_the_same_tables():
@@ -22,7 +32,7 @@ def test_tables_are_what_the_rows_say():
     assert log.items.to_pylist() == [
         {"item_id": "1", "genres": ["Animation", "Children's", "Comedy"], "title": "Toy Story", "year": 1995},
         {"item_id": "1412", "genres": ["Sci-Fi"], "title": "Long Time, A", "year": 1995},
-        {"item_id": "267", "genres": [], "title": "unknown", "year": 0},
+        {"item_id": "267", "genres": [], "title": "unknown", "year": None},
         {"item_id": "9", "genres": ["Film-Noir", "War"], "title": "Né\x85e (Born 1900)", "year": 1966},
     ]
     assert log.users.to_pylist()[1] == {
@@ -32,7 +42,11 @@ def test_tables_are_what_the_rows_say():
         "occupation": "other",
         "zip_prefix": "T",
     }
-    assert log.events.to_pylist()[0] == {"user_id": "1", "item_id": "1412", "time": 878887117, "rating": 5.0}
+    # Rows of the tables above: user 1 is the first of them, film 267 the third and 1412 the second.
+    assert log.events.to_pylist()[:2] == [
+        {"user": 0, "item": 2, "time": 878887116, "rating": 4.0},
+        {"user": 0, "item": 1, "time": 878887117, "rating": 5.0},
+    ]
 
 
 @pytest.mark.parametrize(
@@ -41,7 +55,7 @@ def test_tables_are_what_the_rows_say():
         ("Heat (1995)", ("Heat", 1995)),
         ("2001 (1968)", ("2001", 1968)),
         ("Seven (Se7en) (1995)", ("Seven (Se7en)", 1995)),
-        ("unknown", ("unknown", 0)),
+        ("unknown", ("unknown", None)),
     ],
 )
 def test_split_title(title, expected):

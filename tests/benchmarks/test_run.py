@@ -86,15 +86,21 @@ def test_training_candidates_do_not_change_when_the_future_does(shared, tmp_path
     log, cut = tiny.log(), shared.world.snapshot().cut
     later = log.events["time"].to_numpy() >= cut
     assert 0 < later.sum() < len(later)
-    items, ratings = log.events["item_id"].to_pylist(), log.events["rating"].to_numpy()
+    user, item = (log.events[name].to_numpy() for name in ("user", "item"))
+    items, ratings = log.items["item_id"].take(pa.array(item)).to_pylist(), log.events["rating"].to_numpy()
     # Everybody chooses something else from the cut on, and likes it.
     others = [
         f"i{(int(item[1:]) + 7) % tiny.ITEMS}" if late else item
         for item, late in zip(items, later, strict=True)
     ]
-    events = log.events.set_column(log.events.column_names.index("item_id"), "item_id", [others])
-    column = pa.array(np.where(later, 5.0, ratings))
-    events = events.set_column(events.column_names.index("rating"), "rating", [column])
+    events = pa.table(
+        {
+            "user_id": log.users["user_id"].take(pa.array(user)),
+            "item_id": others,
+            "time": log.events["time"],
+            "rating": np.where(later, 5.0, ratings),
+        }
+    )
     changed = runner(tmp_path, world(Log.of(events, log.users, log.items)))
     a, b = (of.components.candidates(spec("rank/lr").config, 0) for of in (shared, changed))
     assert a.schema == b.schema and a.sha256() != b.sha256()

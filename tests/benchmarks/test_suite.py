@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from fake_suite import SUITE
 
-from benchmarks.configs import ProtocolConfig
 from benchmarks.funnels import FunnelConfig
 from benchmarks.plan import Plan, RunSpec
+from benchmarks.protocols import ProtocolConfig
 from benchmarks.suite import available, resolve_suite
 from zoo.core.check import check
 from zoo.core.yaml import Node
@@ -50,7 +50,7 @@ def test_configs_hold_every_default(configs: Path) -> None:
         "grad_clip": None,
     }
     assert config["index"] == {"name": "exact", "metric": "inner_product"}
-    assert "candidates" not in config["protocol"] and config["protocol"]["train"] == 0.8
+    assert "candidates" not in config["protocol"] and config["protocol"]["split"]["train"] == 0.8
 
 
 def test_configs_hold_all_entries_a_run_works_on(configs: Path) -> None:
@@ -116,7 +116,7 @@ def test_records_of_a_changed_protocol_do_not_look_like_those_of_the_file(config
         return resolve_suite(SUITE, overrides).protocol.label
 
     assert label("protocol.window=validation") == "global-time@2/validation"
-    assert label("protocol.train=0.7") == "global-time+train=0.7@2/test"
+    assert label("protocol.split.train=0.7") == "global-time+split.train=0.7@2/test"
     assert label("protocol.candidates.channels=[recall/two_tower]").count("/") == 1
 
 
@@ -126,7 +126,7 @@ def test_records_of_a_changed_protocol_do_not_look_like_those_of_the_file(config
         [],
         ["protocol.window=validation", "recall/popular.fit.lr=1e9"],
         ["funnels/page.fusion.weights={like: 0.5, watch: 2}", "dataset=tiny"],
-        ["seeds=[5]", "entries=[{entry: rank/dcn_v2, params: {hidden: [1, 2]}}]", "protocol.train=.7"],
+        ["seeds=[5]", "entries=[{entry: rank/dcn_v2, params: {hidden: [1, 2]}}]", "protocol.split.train=.7"],
     ],
 )
 def test_the_command_makes_its_run_and_no_other(configs: Path, overrides: list[str]) -> None:

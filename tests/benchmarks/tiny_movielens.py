@@ -10,9 +10,12 @@ from pathlib import Path
 import pytest
 
 from benchmarks.datasets import DatasetConfig, prepare
-from benchmarks.datasets.config import SchemaConfig, SourceConfig
-from benchmarks.datasets.readers import GENRES, recbole_ml_100k
+from benchmarks.datasets.config import SourceConfig
+from benchmarks.datasets.readers import reader
+from benchmarks.datasets.readers.movielens_100k import GENRES
 from zoo.core.errors import UserError
+from zoo.data.log import Log
+from zoo.data.roles import SchemaConfig
 
 REAL = Path(__file__).parents[2] / "configs" / "datasets" / "ml-100k.yaml"
 INSIDE = "recbole/dataset_example/ml-100k/"
@@ -49,7 +52,7 @@ ATOMIC = {
         ]
     ).encode(),
 }
-CANONICAL = recbole_ml_100k(ATOMIC).sha256()
+CANONICAL = Log.of(**reader("recbole_ml_100k")(ATOMIC)).sha256()
 FOLDER = SourceConfig("folder", "ml-100k")
 
 
@@ -65,19 +68,19 @@ def digests(files: dict[str, bytes]) -> dict[str, str]:
     return {name: f"sha256:{hashlib.sha256(data).hexdigest()}" for name, data in files.items()}
 
 
-WHEEL = SourceConfig("wheel", "recbole==1.2.1", "recbole-ml-100k", INSIDE, files=digests(ATOMIC))
-URL = SourceConfig("url", "file:///nowhere", "movielens-100k", "ml-100k/", files=dict.fromkeys(PUBLISHED, ""))
+WHEEL = SourceConfig("wheel", "recbole==1.2.1", "recbole_ml_100k", INSIDE, files=digests(ATOMIC))
+URL = SourceConfig("url", "file:///nowhere", "movielens_100k", "ml-100k/", files=dict.fromkeys(PUBLISHED, ""))
 
 
 def config(*sources: SourceConfig, canonical: str = CANONICAL, **other) -> DatasetConfig:
     schema = other.pop("schema", SchemaConfig())
-    return DatasetConfig("ml-100k", "", "", "", "", "", canonical, schema, list(sources), **other)
+    return DatasetConfig(schema, list(sources), canonical=canonical, name="ml-100k", **other)
 
 
 def url_of(path: Path, archive: bytes, digest: str = "") -> SourceConfig:
     (path / "remote.zip").write_bytes(archive)
     at = (path / "remote.zip").as_uri()
-    return SourceConfig("url", at, "movielens-100k", "ml-100k/", digest, dict.fromkeys(PUBLISHED, ""))
+    return SourceConfig("url", at, "movielens_100k", "ml-100k/", digest, dict.fromkeys(PUBLISHED, ""))
 
 
 def write(folder: Path, files: dict[str, bytes]) -> None:

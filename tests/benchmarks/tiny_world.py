@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.components import Components
-from benchmarks.configs import CandidatesConfig, ProtocolConfig
 from benchmarks.datasets import DatasetConfig
 from benchmarks.fit import Artifacts
 from benchmarks.plan import RunSpec
+from benchmarks.protocols import CandidatesConfig, ProtocolConfig
 from benchmarks.run import Runner
 from benchmarks.world import World
 from tests import tiny
@@ -30,7 +30,7 @@ PROTOCOL = ProtocolConfig(
 
 
 def world(log: Log | None = None, protocol: ProtocolConfig = PROTOCOL) -> World:
-    config = DatasetConfig("tiny", "", "", "", "", "", "0" * 64, tiny.ROLES)
+    config = DatasetConfig(tiny.ROLES, canonical="0" * 64, name="tiny")
     return World(config, protocol, log or tiny.log())
 
 

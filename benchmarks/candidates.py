@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from benchmarks.splits import Moment
 from benchmarks.world import World, seeded
 from zoo.core.schema import Feature, Schema
 from zoo.core.topk import is_member
@@ -86,31 +87,31 @@ class CandidateMaker:
     seed: int
 
     def window(
-        self, share: float, requests: Requests, models: Mapping[str, RetrievalModel]
+        self, moment: Moment, requests: Requests, models: Mapping[str, RetrievalModel]
     ) -> tuple[Batch, Batch]:
         """Features of requests and of their candidates.
 
         Args:
-            share: Share of the events that recall, catalogue and statistics may know.
+            moment: What recall, catalogue and statistics may know.
             requests: Later than that.
             models: The channels by entry name, fitted on that share.
         """
         quota = self.world.protocol.candidates.quota
         channels = [Channel(name.split("/")[-1], model, quota) for name, model in models.items()]
-        request = self.world.request(requests, share)
+        request = self.world.request(requests, moment)
         found = Funnel([("recall", Recall(channels)), ("merge", Merge()), ("exposure", SeenFilter())])(
             request
         )
-        positives = self._answers(share, requests, self.world.config.schema.base, request)
+        positives = self._answers(moment, requests, self.world.config.schema.choice, request)
         candidates = self._drawn(found.ids, positives, request)
-        joined = self._joined(share, Annotate(channels)(request, candidates), request)
-        for name in self.world.config.schema.behaviours:
-            answers = self._answers(share, requests, name, request)
+        joined = self._joined(moment, Annotate(channels)(request, candidates), request)
+        for name in self.world.config.schema.tasks:
+            answers = self._answers(moment, requests, name, request)
             joined[f"label:{name}"] = is_member(joined["item_id"], answers).float()
         return request.features, self._kept(joined)
 
-    def _answers(self, share: float, requests: Requests, behaviour: str, request: Request) -> Tensor:
-        answers = self.world.snapshot(share).answers(requests, behaviour)
+    def _answers(self, moment: Moment, requests: Requests, behaviour: str, request: Request) -> Tensor:
+        answers = self.world.snapshot(moment).answers(requests, behaviour)
         return answers.masked_fill(is_member(answers, request.features["seen"]), 0)
 
     def _drawn(self, found: Tensor, positives: Tensor, request: Request) -> Candidates:
@@ -128,11 +129,11 @@ class CandidateMaker:
         keep = is_member(ids, torch.cat([positives, hard, easy], dim=1))
         return Candidates.of(ids, keep.float())
 
-    def _joined(self, share: float, candidates: Candidates, request: Request) -> Batch:
+    def _joined(self, moment: Moment, candidates: Candidates, request: Request) -> Batch:
         """Candidate-level features that may differ by request or time, and `keep`."""
-        snapshot = self.world.snapshot(share)
+        snapshot = self.world.snapshot(moment)
         schema = snapshot.schema.extended(*crosses(snapshot.schema))
-        join = FeatureJoin(snapshot.catalogue, schema, self.world.config.schema.base)
+        join = FeatureJoin(snapshot.catalogue, schema, self.world.config.schema.choice)
         names = ["item_id", *(f.name for f in schema.having("item_stat", "cross")), *candidates.columns]
         parts = []
         for rows in torch.arange(len(request)).split(JOIN_CHUNK):

@@ -1,4 +1,4 @@
-"""The command line of the harness: `run`, `plan` and `list`."""
+"""The command line of the harness: `run`, `plan`, `list` and `data`."""
 
 from __future__ import annotations
 
@@ -58,7 +58,25 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--again", action="store_true", help="run everything, records or not")
     sub = commands.add_parser("list", help="list entries, funnels, suites, datasets, protocols and models")
     sub.set_defaults(command=_list)
+    _add_data(commands.add_parser("data", help="describe a log of your own, check and show datasets"))
     return parser
+
+
+def _add_data(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(required=True, metavar="command")
+    sub = commands.add_parser("new", help="write a YAML for a log, as well as it can be guessed")
+    sub.set_defaults(command=_data_new)
+    sub.add_argument("logs", nargs="+", type=Path, metavar="LOG", help="such as clicks.csv.gz items.csv")
+    sub.add_argument("--name", default="", help="of the dataset (default: from the first log)")
+    sub.add_argument("--out", type=Path, help="the YAML (default: configs/datasets/NAME.yaml)")
+    for name, command, text in (
+        ("check", _data_check, "profile a dataset, and warn of what may be wrong"),
+        ("show", _data_show, "show the schema and some events as models see them"),
+    ):
+        sub = commands.add_parser(name, help=text)
+        sub.set_defaults(command=command)
+        sub.add_argument("dataset", help="a name in configs/datasets, or a YAML file")
+    sub.add_argument("--rows", type=int, default=10, help="events to show (default: 10)")
 
 
 def _resolved(arguments: argparse.Namespace, data: bool) -> tuple[Plan, Setting]:
@@ -72,11 +90,14 @@ def _resolved(arguments: argparse.Namespace, data: bool) -> tuple[Plan, Setting]
     plan = resolve_suite(arguments.suite, arguments.changes, CONFIGS, check_dataset=load_config)
     file = CONFIGS / "datasets" / f"{plan.dataset}.yaml"
     config = load_config(file)
-    if data:
+    # Data that is not pinned has to be looked at to know whether a record is of it.
+    if data or not config.canonical:
         from benchmarks.datasets import prepare
 
-        prepare(config)
-    return plan, Setting(file, plan.protocol, config.fingerprint, arguments.runs, arguments.workers)
+        fingerprint = prepare(config).fingerprint
+    else:
+        fingerprint = config.fingerprint(config.canonical)
+    return plan, Setting(file, plan.protocol, fingerprint, arguments.runs, arguments.workers)
 
 
 def _plan(arguments: argparse.Namespace) -> int:
@@ -96,13 +117,17 @@ def _plan(arguments: argparse.Namespace) -> int:
 def _run(arguments: argparse.Namespace) -> int:
     from rich.console import Console
 
-    from benchmarks.executor import execute
+    from benchmarks.executor import execute, finished
     from benchmarks.plan import describe
 
     console = Console()
     plan, setting = _resolved(arguments, data=True)
     console.print(describe(plan))
     console.print(f"{setting.workers} at once, one thread each, on {_device()}; records in {arguments.runs}/")
+    if not all(finished(spec, setting) for spec in plan.runs):
+        _tell_windows(console, plan, setting)
+    if plan.protocol.leak:
+        console.print(f"[yellow]warning[/]: {plan.protocol.label} leaks: {plan.protocol.leak}")
     done = failed = 0
     for outcome in execute(plan, setting, arguments.again):
         # Candidates are shared by runs: told, so that nobody waits in silence, but not counted.
@@ -113,6 +138,18 @@ def _run(arguments: argparse.Namespace) -> int:
     if failed:
         console.print(f"{failed} of {len(plan.runs)} runs failed; run again to retry them")
     return 1 if failed else 0
+
+
+def _tell_windows(console: Console, plan: Plan, setting: Setting) -> None:
+    """Who is measured, and whether what is chosen on validation can hold for the test."""
+    from benchmarks.datasets import load_config, prepare
+    from benchmarks.populations import differences, populations, table
+
+    config = load_config(setting.dataset)
+    found = populations(config, plan.protocol, prepare(config).log)
+    console.print(table(found))
+    for text in differences(found):
+        console.print(f"[yellow]warning[/]: what is chosen on validation may not hold for the test: {text}")
 
 
 def _tell(console: Console, outcome: Outcome, number: str, total: str) -> None:
@@ -140,3 +177,21 @@ def _list(_: argparse.Namespace) -> int:
     for kind, names in available(CONFIGS).items():
         print(f"{kind}: {', '.join(names)}")
     return 0
+
+
+def _data_new(arguments: argparse.Namespace) -> int:
+    from benchmarks.datasets.commands import new
+
+    return new(arguments.logs, arguments.name, arguments.out, CONFIGS)
+
+
+def _data_check(arguments: argparse.Namespace) -> int:
+    from benchmarks.datasets.commands import check
+
+    return check(arguments.dataset, CONFIGS)
+
+
+def _data_show(arguments: argparse.Namespace) -> int:
+    from benchmarks.datasets.commands import show
+
+    return show(arguments.dataset, arguments.rows, CONFIGS)

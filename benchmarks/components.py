@@ -12,7 +12,9 @@ from typing import Any, TypeAlias
 from benchmarks.candidates import CandidateMaker, RankData, rank_schema, recipe, stacked
 from benchmarks.fit import Artifacts, fit, new_model
 from benchmarks.machine import PeakMemory
+from benchmarks.splits import Moment
 from benchmarks.world import World
+from zoo.core.errors import UserError
 from zoo.core.schema import Schema
 from zoo.core.types import Batch
 from zoo.data.views import CandidateView, EventView, HistoryView, View
@@ -38,17 +40,17 @@ class Components:
     fingerprint: str
     _models: dict[str, ZooModel] = field(default_factory=dict)
 
-    def recall(self, entry: Entry, seed: int, share: float | None = None) -> RetrievalModel:
-        """A recall entry fitted on a share of the events, by default on all before the measured window."""
-        snapshot = self.world.snapshot(share)
+    def recall(self, entry: Entry, seed: int, moment: Moment | None = None) -> RetrievalModel:
+        """A recall entry fitted on what is known at a moment, by default all before the measured window."""
+        snapshot = self.world.snapshot(moment)
 
         def view(model: ZooModel) -> View:
             if isinstance(model, EmbeddingRetrieval):
                 return EventView(snapshot, model.history_length)
             return HistoryView(snapshot)
 
-        key = self._recipe(entry, seed) | {"share": self.world.share if share is None else share}
-        model = self._fitted(entry, snapshot.schema, seed, key, view, share)
+        key = self._recipe(entry, seed) | {"moment": (moment or self.world.moment).name}
+        model = self._fitted(entry, snapshot.schema, seed, key, view, moment)
         assert isinstance(model, RetrievalModel)
         return model
 
@@ -84,13 +86,17 @@ class Components:
     def _make_candidates(self, config: Entry, seed: int) -> RankData:
         world, snapshot = self.world, self.world.snapshot()
         maker = CandidateMaker(world, seed)
-        cuts = sorted(cut for cut in world.protocol.candidates.cuts if cut < world.share)
+        names = world.protocol.candidates.channels
+        earlier = world.split.earlier()
+        if not earlier:
+            kind = world.protocol.split.kind
+            raise UserError(
+                f"a {kind} split has no earlier requests for models after recall to be trained on"
+            )
         parts: list[tuple[Batch, Batch]] = []
-        for share, stop in zip([*cuts, world.share], [*cuts[1:], world.share, None], strict=True):
-            names = world.protocol.candidates.channels
-            models = {name: self.recall(config["entries"][name], seed, share) for name in names}
-            asked = world.requests if stop is None else world.window(share, stop)
-            parts.append(maker.window(share, asked, models))
+        for moment, asked in [*earlier, (world.moment, world.requests)]:
+            models = {name: self.recall(config["entries"][name], seed, moment) for name in names}
+            parts.append(maker.window(moment, asked, models))
         requests, candidates = ([part[i] for part in parts] for i in (0, 1))
         train = stacked(candidates[:-1])
         static = {f.name: snapshot.catalogue[f.name] for f in snapshot.schema.having("item")}
@@ -107,7 +113,7 @@ class Components:
         seed: int,
         key: Mapping[str, Any],
         view: Callable[[ZooModel], View],
-        share: float | None = None,
+        moment: Moment | None = None,
     ) -> ZooModel:
         """A model from the artifacts, fitted now if it is not there; prepared, with its entry's index."""
 
@@ -126,7 +132,7 @@ class Components:
             model = ZooModel.from_pretrained(folder)
             if isinstance(model, EmbeddingRetrieval) and entry.get("index"):
                 model.index = create_index(**entry["index"])
-            model.prepare(self.world.snapshot(share).catalogue)
+            model.prepare(self.world.snapshot(moment).catalogue)
             model.cost = json.loads((folder / "cost.json").read_text())
             self._models[name] = model
         return self._models[name]
@@ -136,7 +142,7 @@ class Components:
         split = {
             "tie_seed": protocol.tie_seed,
             "history_length": protocol.history_length,
-            "share": self.world.share,
+            "moment": self.world.moment.name,
         }
         own = {name: entry[name] for name in ("model", "params", "fit")}
         return {"what": "model", "entry": own, "split": split, "dataset": self.fingerprint, "seed": seed}

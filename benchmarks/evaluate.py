@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from benchmarks.configs import ProtocolConfig
 from benchmarks.intervals import Interval, bootstrap_weights, pooled_interval, user_interval
+from benchmarks.protocols import ProtocolConfig
 from zoo.core.schema import Schema
 from zoo.core.types import Batch, Candidates
 from zoo.metrics import functional as M

@@ -8,13 +8,13 @@ import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.configs import ProtocolConfig
 from benchmarks.plan import Plan, RunSpec
+from benchmarks.protocols import ProtocolConfig
 from benchmarks.record import Record, RecordError, read_record, write_record
 
 if TYPE_CHECKING:
@@ -41,6 +41,10 @@ class Setting:
     fingerprint: str
     runs: Path
     workers: int
+
+    def protocol_of(self, spec: RunSpec) -> ProtocolConfig:
+        """The protocol of a run, which may be one window of several."""
+        return replace(self.protocol, fold=spec.config["protocol"]["fold"])
 
     def folder(self, spec: RunSpec) -> Path:
         """Where the record of a run is."""
@@ -95,10 +99,11 @@ def execute(plan: Plan, setting: Setting, again: bool = False) -> Iterator[Outco
 
 def _candidates(todo: Sequence[RunSpec]) -> list[RunSpec]:
     """One run per seed that makes the candidates which later runs share, so that none makes them twice."""
-    first = {spec.seed: spec for spec in reversed(todo) if "entries" in spec.config}
+    needed = [spec for spec in reversed(todo) if "entries" in spec.config]
+    first = {(spec.config["protocol"]["fold"], spec.seed): spec for spec in needed}
     return [
         RunSpec("training candidates", "", "candidates", seed, spec.config, "")
-        for seed, spec in first.items()
+        for (_, seed), spec in first.items()
     ]
 
 
@@ -145,18 +150,21 @@ def _start(setting: Setting) -> None:
     _STATE["setting"] = setting
 
 
-def _runner() -> Runner:
-    if "runner" not in _STATE:
+def _runner(spec: RunSpec) -> Runner:
+    """The runner of a spec's window; only the last is kept, as its data may be large."""
+    setting: Setting = _STATE["setting"]
+    protocol = setting.protocol_of(spec)
+    if _STATE.get("label") != protocol.label:
         from benchmarks.components import Components
         from benchmarks.datasets import load_config, prepare
         from benchmarks.fit import Artifacts
         from benchmarks.run import Runner
         from benchmarks.world import World
 
-        setting: Setting = _STATE["setting"]
         config = load_config(setting.dataset)
-        world = World(config, setting.protocol, prepare(config).log)
+        world = World(config, protocol, prepare(config).log)
         artifacts = Artifacts(setting.runs / "artifacts")
+        _STATE["label"] = protocol.label
         _STATE["runner"] = Runner(world, Components(world, artifacts, setting.fingerprint))
     runner: Runner = _STATE["runner"]
     return runner
@@ -168,9 +176,9 @@ def _run(spec: RunSpec) -> Outcome:
     started = time.perf_counter()
     try:
         if spec.stage == "candidates":
-            _runner().components.candidates(spec.config, spec.seed)
+            _runner(spec).components.candidates(spec.config, spec.seed)
             return Outcome(spec, _record(spec, setting, {}), time.perf_counter() - started)
-        measured, population = _runner().run(spec, setting.folder(spec))
+        measured, population = _runner(spec).run(spec, setting.folder(spec))
         record = _record(spec, setting, population, metrics=measured.metrics)
         record = write_record(record, measured.arrays, setting.folder(spec))
         return Outcome(spec, record, time.perf_counter() - started)
@@ -196,7 +204,7 @@ def _record(spec: RunSpec, setting: Setting, population: dict[str, float], **res
         stage=spec.stage,
         dataset=spec.config["dataset"],
         dataset_fingerprint=setting.fingerprint,
-        protocol=setting.protocol.label,
+        protocol=setting.protocol_of(spec).label,
         seed=spec.seed,
         config={**spec.config, "seed": spec.seed},
         command=spec.command,

@@ -113,6 +113,19 @@ def paired_difference(seeds_a: Seeds, seeds_b: Seeds) -> Interval:
     return Interval(mean) if a is None or b is None else pooled_interval(mean, a - b)
 
 
+def over_windows(interval: Interval, windows: Sequence[float]) -> Interval:
+    """An interval over users and seeds, widened to cover windows of time: Student's t over their values.
+
+    A window is a draw of its own: next month will differ from this one by more than other users would.
+    """
+    if len(windows) < 2:
+        return interval
+    values = np.array(windows)
+    half = _t_975(len(values) - 1) * float(values.std(ddof=1)) / math.sqrt(len(values))
+    lo, hi = (interval.mean if bound is None else bound for bound in (interval.lo, interval.hi))
+    return Interval(interval.mean, min(lo, interval.mean - half), max(hi, interval.mean + half))
+
+
 def _over_seeds(seeds: Seeds, stream: int) -> Replicates | None:
     drawn = [values for _, values in seeds if values is not None]
     if not seeds or len(drawn) < len(seeds):

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from benchmarks.configs import ProtocolConfig
+from benchmarks.protocols import ProtocolConfig
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -63,11 +63,14 @@ def describe(plan: Plan) -> Table:
     """The plan as a table, one row for each entry."""
     from rich.table import Table
 
-    title = f"{plan.suite_name}: {plan.dataset}, {plan.protocol.label}, {len(plan.runs)} runs"
+    windows = len(plan.protocol.each)
+    each = f"{windows} windows, " if windows > 1 else ""
+    title = f"{plan.suite_name}: {plan.dataset}, {plan.protocol.label}, {each}{len(plan.runs)} runs"
     table = Table("entry", "model", "seeds", title=title, title_justify="left")
     for (entry, model), runs in groupby(plan.runs, key=lambda run: (run.entry, run.model)):
         # Text with brackets, such as +params.hidden=[64], would be read as markup.
-        table.add_row(*map(_escaped, (entry, model, " ".join(str(run.seed) for run in runs))))
+        seeds = dict.fromkeys(str(run.seed) for run in runs)
+        table.add_row(*map(_escaped, (entry, model, " ".join(seeds))))
     return table
 
 

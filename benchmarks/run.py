@@ -13,7 +13,7 @@ from benchmarks import evaluate, latency
 from benchmarks.components import Components
 from benchmarks.evaluate import Measured
 from benchmarks.plan import RunSpec
-from benchmarks.world import World, segment_names
+from benchmarks.world import World, by_targets, segment_names
 from zoo.bundle import build_funnel, entries_of, save_funnel, save_model
 from zoo.core.errors import UserError
 from zoo.core.types import Candidates, Request
@@ -118,7 +118,8 @@ class Runner:
 
     def _measure_lists(self, ids: Tensor) -> Measured:
         world, measured = self.world, Measured()
-        evaluate.add_ranking(measured, ids, world.targets, world.protocol, segment_names(world.requests))
+        segments = segment_names(world.requests) | by_targets(world.targets)
+        evaluate.add_ranking(measured, ids, world.targets, world.protocol, segments)
         evaluate.add_diversity(measured, ids, self._categories, self._counts)
         return measured
 
@@ -137,7 +138,7 @@ class Runner:
     @cached_property
     def _counts(self) -> Tensor:
         snapshot = self.world.snapshot()
-        past = snapshot.events.item[snapshot.events.time < snapshot.cut]
+        past = snapshot.events.item[snapshot.events.known(snapshot.stop)]
         return torch.bincount(past, minlength=snapshot.schema.n_items + 1)
 
 

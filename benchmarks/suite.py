@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from benchmarks.configs import ProtocolConfig, SuiteConfig
+from benchmarks.configs import SuiteConfig
 from benchmarks.entries import Json, config_names, entry_names, find_config, find_entry, resolve_entry
 from benchmarks.funnels import FunnelConfig, change, references
 from benchmarks.overrides import Overrides, assignments, suffix
 from benchmarks.plan import Plan, RunSpec
 from benchmarks.plan import describe as describe
+from benchmarks.protocols import ProtocolConfig
 from zoo.core.check import check, to_plain
 from zoo.core.errors import UserError
 from zoo.core.mistakes import ConfigErrors, Mistake, Mistakes
@@ -80,6 +81,9 @@ class _Job:
         if self.stage == "funnel":
             only = ["entries=[]", f"funnels=[{self.name.removeprefix('funnels/')}]"]
         changed = [f"{self.name}.{change}" for change in assignments(self.changes)]
+        fold = f"protocol.fold={protocol.fold}"
+        if protocol.fold is not None and fold not in command:
+            only.append(fold)
         line = shlex.join([*command, f"seeds=[{seed}]", *only, *changed])
         return RunSpec(self.shown, config["model"], self.stage, seed, config, line)
 
@@ -110,7 +114,13 @@ class _Resolver:
         self.mistakes.raise_if_any()
         assert suite and protocol
         command = ["python", "-m", "benchmarks", "run", str(self.path), *self.overrides.shared()]
-        runs = [job.run(seed, suite, protocol, command) for job in jobs if job for seed in suite.seeds]
+        runs = [
+            job.run(seed, suite, one, command)
+            for job in jobs
+            if job
+            for one in protocol.each
+            for seed in suite.seeds
+        ]
         return Plan(self.path.stem, suite.dataset, protocol, runs)
 
     def dataset(self) -> None:
@@ -193,7 +203,7 @@ def _protocol(node: Node, changes: Node) -> ProtocolConfig:
     if own := node.get("name"):
         raise ConfigErrors([own.mistake("name", "a protocol is named by its file, remove the key")])
     # Records of different splits must not look alike; the window is in the label as it is.
-    renamed = suffix({key: value for key, value in changes.plain().items() if key != "window"})
+    renamed = suffix({key: value for key, value in changes.plain().items() if key not in ("window", "fold")})
     name = Path(node.file).stem + re.sub(r"[@/\s]", "_", renamed)
     return replace(check(node, ProtocolConfig), name=name)
 

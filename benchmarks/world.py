@@ -8,14 +8,15 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from benchmarks.configs import ProtocolConfig
 from benchmarks.datasets import DatasetConfig
+from benchmarks.protocols import ProtocolConfig
+from benchmarks.splits import Moment, Split, ready, split_of
 from zoo.core.errors import UserError, did_you_mean
 from zoo.core.types import Request
 from zoo.data.encode import Encoder
 from zoo.data.log import Log
-from zoo.data.snapshot import Snapshot
-from zoo.data.split import Events, Requests, window
+from zoo.data.snapshot import DAY, Snapshot
+from zoo.data.split import Events, Requests
 from zoo.data.store import Store
 
 
@@ -32,51 +33,48 @@ class World:
     config: DatasetConfig
     protocol: ProtocolConfig
     log: Log
-    _snapshots: dict[float, Snapshot] = field(default_factory=dict)
+    _snapshots: dict[str, Snapshot] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.log = ready(self.log, self.protocol, self.config.clock)
 
     @cached_property
     def events(self) -> Events:
         """All events in their one true order."""
-        return Events.of(self.log, self.config.schema, self.protocol.tie_seed)
+        return Events.of(self.log, self.config.schema)
 
-    @property
-    def share(self) -> float:
-        """Share of the events that models are fitted on: all that come before the measured window."""
-        protocol = self.protocol
-        return protocol.train if protocol.window == "validation" else protocol.train + protocol.validation
+    @cached_property
+    def split(self) -> Split:
+        """What may be known, and what is measured."""
+        return split_of(self.protocol, self.events, self.log)
+
+    @cached_property
+    def moment(self) -> Moment:
+        """What may be known when the measured requests come."""
+        return self.split.measured
 
     @cached_property
     def encoder(self) -> Encoder:
         """Fitted at the measured window's start, and shared by all earlier snapshots."""
-        known = (
-            (self.events.before(self.events.cut(self.share)) > self.events.offsets[:-1]).nonzero().squeeze(1)
-        )
-        return Encoder.fit(self.log, self.config.schema, known)
+        known = (self.moment.stop > self.events.offsets[:-1]).nonzero().squeeze(1)
+        return Encoder.fit(self.log, self.config.schema, known, self.events.known(self.moment.stop))
 
-    def snapshot(self, share: float | None = None) -> Snapshot:
-        """What is known after a share of the events, by default at the start of the measured window."""
-        share = self.share if share is None else share
-        if share not in self._snapshots:
-            cut, length = self.events.cut(share), self.protocol.history_length
-            self._snapshots[share] = Snapshot.at(self.log, self.events, self.encoder, cut, length)
-        return self._snapshots[share]
-
-    def window(self, share: float, stop: float) -> Requests:
-        """The requests between two shares of the events."""
-        return window(self.events, self.events.cut(share), self.events.cut(stop), self.protocol.history_share)
+    def snapshot(self, moment: Moment | None = None) -> Snapshot:
+        """What is known at a moment, by default at the start of the measured window."""
+        moment = moment or self.moment
+        if moment.name not in self._snapshots:
+            args = (self.log, self.events, self.encoder, moment.time, self.protocol.history_length)
+            self._snapshots[moment.name] = Snapshot.at(*args, moment.stop)
+        return self._snapshots[moment.name]
 
     @cached_property
     def requests(self) -> Requests:
         """The measured requests."""
-        return self.window(self.share, self.share + (self.protocol.validation if self._validating else 1))
+        return self.split.requests()
 
-    @property
-    def _validating(self) -> bool:
-        return self.protocol.window == "validation"
-
-    def request(self, requests: Requests, share: float | None = None) -> Request:
+    def request(self, requests: Requests, moment: Moment | None = None) -> Request:
         """Encoded requests, with all that each user has `seen`."""
-        snapshot = self.snapshot(share)
+        snapshot = self.snapshot(moment)
         seen = snapshot.history(requests, self.config.schema.base)
         return Request(snapshot.requests(requests) | {"seen": seen})
 
@@ -102,23 +100,51 @@ class World:
         return Store.of(self.snapshot())
 
     def population(self) -> dict[str, float]:
-        """Who is measured: requests, new users, targets, span of the window."""
-        has_target = (self.targets > 0).any(1)
-        time = self.requests.time
-        return {
-            "requests": len(self.requests),
+        """Who is measured: requests, new users, targets, span of the window, how far ahead answers lie."""
+        requests, count = self.requests, (self.targets > 0).sum(1)
+        has_target, known = count > 0, self.events.known(self.moment.stop)
+        found = {
+            "requests": len(requests),
             "requests_with_target": int(has_target.sum()),
-            "new_users": int(self.requests.new.sum()),
-            "new_users_with_target": int((self.requests.new & has_target).sum()),
-            "targets": int((self.targets > 0).sum()),
-            "training_events": int((self.events.time < self.snapshot().cut).sum()),
-            "span_days": round(float(time.max() - time.min()) / 86400, 2) if len(time) else 0.0,
+            "new_users": int(requests.new.sum()),
+            "new_users_with_target": int((requests.new & has_target).sum()),
+            "targets": int(count.sum()),
+            "targets_per_request": round(float(count[has_target].float().mean().nan_to_num()), 3),
+            "training_events": int(known.sum()),
+            "leaky": float(bool(self.protocol.leak)),
         }
+        if self.config.clock == "seconds" and len(requests):
+            span = requests.time.max() - requests.time.min()
+            ahead = self.events.time[requests.stop - 1] - requests.time
+            gap = self._gap_days()
+            found |= {
+                "span_days": round(float(span) / DAY, 2),
+                "target_span_days": round(float(ahead.float().mean()) / DAY, 3),
+                "gap_days": round(gap, 3),
+            }
+        return found
+
+    def _gap_days(self) -> float:
+        """The median time from the last known event of a user to the request, of known users."""
+        requests = self.requests
+        old = requests.end > self.events.offsets[requests.row]
+        gap = (requests.time - self.events.time[(requests.end - 1).clamp(min=0)])[old]
+        return float(gap.float().median()) / DAY if len(gap) else 0.0
 
 
 def segment_names(requests: Requests) -> dict[str, Tensor]:
     """`(N,)` bool by segment that is reported on its own."""
     return {"new_users": requests.new, "known_users": ~requests.new}
+
+
+def by_targets(targets: Tensor) -> dict[str, Tensor]:
+    """`(N,)` bool by how many relevant items a request has: recall and NDCG can disagree between them."""
+    count = (targets > 0).sum(1)
+    return {
+        "targets_1_4": (count >= 1) & (count <= 4),
+        "targets_5_19": (count >= 5) & (count <= 19),
+        "targets_20": count >= 20,
+    }
 
 
 def seeded(seed: int) -> torch.Generator:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable
 from dataclasses import asdict, dataclass
 from functools import cached_property
+from statistics import fmean
 from typing import Any, TypeVar
 
-from benchmarks.intervals import Interval, Seeds, combine_seeds, paired_difference
+from benchmarks.intervals import Interval, Seeds, combine_seeds, over_windows, paired_difference
 from benchmarks.record import STAGES, Record
 from leaderboard.load import Run
 from leaderboard.metrics import columns, merit
@@ -36,18 +38,37 @@ class Row:
     def metrics(self) -> dict[str, Interval]:
         """Every metric that all seeds have, over seeds and users."""
         shared = [m for m in self.newest.metrics if all(m in run.record.metrics for run in self.runs)]
-        return {metric: combine_seeds(self.seeds(metric)) for metric in shared}
+        return {
+            metric: over_windows(combine_seeds(self.seeds(metric)), self.by_window(metric))
+            for metric in shared
+        }
+
+    @cached_property
+    def windows(self) -> dict[str, list[Run]]:
+        """The runs of each measured window; one window but for back-testing."""
+        found: dict[str, list[Run]] = defaultdict(list)
+        for run in self.runs:
+            found[run.record.protocol].append(run)
+        return found
 
     def seeds(self, metric: str) -> Seeds:
-        """Mean and replicates of `metric` for each seed."""
-        return [(run.record.metrics[metric].mean, run.replicates.get(metric)) for run in self.runs]
+        """Mean and replicates of `metric` for each seed, each the mean over windows."""
+        by_seed = _group(self.runs, lambda run: run.record.seed)
+        return [_mean_of(runs, metric) for runs in by_seed if len(runs) == len(self.windows)]
+
+    def by_window(self, metric: str) -> list[float]:
+        """The mean over seeds in each window."""
+        windows = [self.windows[name] for name in sorted(self.windows)]
+        return [fmean(run.record.metrics[metric].mean for run in runs) for runs in windows]
 
     def as_json(self) -> dict[str, Any]:
         """The row as `show --json` prints it."""
         names = ("entry", "model", "stage", "dataset", "protocol")
         return {
             **{name: getattr(self.newest, name) for name in names},
-            "seeds": [run.record.seed for run in self.runs],
+            "protocol": protocol_of(self.newest),
+            "windows": len(self.windows),
+            "seeds": sorted({run.record.seed for run in self.runs}),
             "metrics": {metric: asdict(interval) for metric, interval in self.metrics.items()},
             "record_ids": [run.record.record_id for run in self.runs],
         }
@@ -98,12 +119,28 @@ def _group(items: Iterable[T], key: Callable[[T], Hashable]) -> list[list[T]]:
     return list(groups.values())
 
 
+def _mean_of(runs: list[Run], metric: str) -> tuple[float, Any]:
+    """Mean and replicates over the windows of one seed."""
+    drawn = [run.replicates.get(metric) for run in runs]
+    known = [values for values in drawn if values is not None]
+    whole = sum(known[1:], start=known[0]) / len(known) if len(known) == len(runs) else None
+    return fmean(run.record.metrics[metric].mean for run in runs), whole
+
+
+def protocol_of(record: Record) -> str:
+    """The protocol without the number of the window."""
+    fold = record.config.get("protocol", {}).get("fold")
+    return record.protocol if fold is None else re.sub(r"-\d+$", "", record.protocol)
+
+
 def _ground(record: Record) -> tuple[str, str, str]:
-    return record.dataset, record.protocol, record.dataset_fingerprint
+    return record.dataset, protocol_of(record), record.dataset_fingerprint
 
 
 def _recipe(run: Run) -> Hashable:
     config = {key: value for key, value in run.record.config.items() if key != "seed"}
+    if isinstance(config.get("protocol"), dict):
+        config["protocol"] = {key: value for key, value in config["protocol"].items() if key != "fold"}
     return _ground(run.record), json.dumps(config, sort_keys=True)
 
 
@@ -115,8 +152,8 @@ def rows(runs: Iterable[Run]) -> list[Row]:
 
 def _row(runs: list[Run]) -> Row:
     newest = _recipe(runs[-1])
-    seeds = {run.record.seed: run for run in runs if _recipe(run) == newest}
-    return Row(tuple(seeds[seed] for seed in sorted(seeds)), older=len(runs) - len(seeds))
+    kept = {(run.record.seed, run.record.protocol): run for run in runs if _recipe(run) == newest}
+    return Row(tuple(kept[key] for key in sorted(kept)), older=len(runs) - len(kept))
 
 
 def boards(rows: Iterable[Row]) -> list[Board]:
@@ -157,10 +194,16 @@ def _is_baseline(record: Record, stage: str) -> bool:
     return record.stage == "recall" if stage == "funnel" else record.entry == BASELINES.get(stage)
 
 
+def _requests(row: Row) -> dict[str, float]:
+    """The requests of each window, by which rows can be paired."""
+    return {name: runs[0].record.population["requests"] for name, runs in row.windows.items()}
+
+
 def _compare(row: Row, other: Row, metric: str) -> Comparison:
-    difference = paired_difference(row.seeds(metric), other.seeds(metric))
+    windows = [a - b for a, b in zip(row.by_window(metric), other.by_window(metric), strict=False)]
+    difference = over_windows(paired_difference(row.seeds(metric), other.seeds(metric)), windows)
     verdict = "better" if merit(metric, difference.mean) > 0 else "worse"
-    if row.newest.population["requests"] != other.newest.population["requests"]:
+    if _requests(row) != _requests(other):
         difference, verdict = Interval(difference.mean), "cannot be paired: not the same requests"
     elif difference.lo is None or difference.hi is None:
         verdict = "cannot tell: no values per request"

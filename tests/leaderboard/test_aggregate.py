@@ -34,7 +34,8 @@ def test_a_row_averages_its_seeds(tmp_path):
 def test_json_shape(tmp_path):
     make_run(tmp_path, "recall/item_cf", 0.3, seed=4)
     row = only(tmp_path).as_json()
-    assert list(row) == ["entry", "model", "stage", "dataset", "protocol", "seeds", "metrics", "record_ids"]
+    names = ["entry", "model", "stage", "dataset", "protocol", "windows", "seeds", "metrics", "record_ids"]
+    assert list(row) == names
     assert (row["entry"], row["stage"], row["seeds"]) == ("recall/item_cf", "recall", [4])
     assert row["metrics"]["latency_ms/p50"] == {"mean": 1.25, "lo": None, "hi": None}
 

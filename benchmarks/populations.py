@@ -1,0 +1,63 @@
+"""Who is measured in each window of a protocol, and whether what is chosen on one can hold for the other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from benchmarks.datasets import DatasetConfig
+from benchmarks.protocols import ProtocolConfig
+from benchmarks.world import World
+from zoo.data.log import Log
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+Population = dict[str, float]
+
+RATIOS = {"span_days": 3.0, "target_span_days": 3.0, "targets_per_request": 2.0, "gap_days": 3.0}
+"""How many times larger a number of one window may be before choosing on the other is doubtful."""
+NEW = 0.2
+"""Likewise the difference of the shares of new users."""
+
+
+def populations(config: DatasetConfig, protocol: ProtocolConfig, log: Log) -> dict[str, Population]:
+    """By label, who is measured in every window, those for selection first."""
+    found = {}
+    for window in ("validation", "test"):
+        for one in replace(protocol, window=window, fold=None).each:
+            found[one.label] = World(config, one, log).population()
+    return found
+
+
+def differences(found: dict[str, Population]) -> list[str]:
+    """Where windows for selection and for the test are so unlike that a choice may not carry over."""
+    sides = []
+    for window in ("/validation", "/test"):
+        side = [population for label, population in found.items() if window in label]
+        sides.append({key: sum(p.get(key, 0.0) for p in side) / len(side) for key in side[0]} if side else {})
+    one, other = sides
+    told = []
+    for key, most in RATIOS.items():
+        small, large = sorted((one.get(key, 0.0), other.get(key, 0.0)))
+        if large > most * max(small, 1e-9) and large > 0:
+            told.append(
+                f"{key} is {one.get(key, 0.0):g} in validation and {other.get(key, 0.0):g} in the test"
+            )
+    new = [side.get("new_users", 0.0) / max(side.get("requests", 0.0), 1.0) for side in sides]
+    if abs(new[0] - new[1]) > NEW:
+        told.append(f"{new[0]:.0%} of users are new in validation and {new[1]:.0%} in the test")
+    return told
+
+
+def table(found: dict[str, Population]) -> Table:
+    """The populations, one row for each window."""
+    from rich.table import Table
+
+    keys = ("requests", "targets_per_request", "span_days", "gap_days", "training_events")
+    shown = Table("window", "new users", *(key.replace("_", " ") for key in keys), title_justify="left")
+    for label, population in found.items():
+        new = population["new_users"] / max(population["requests"], 1)
+        cells = [f"{population[key]:g}" if key in population else "" for key in keys]
+        shown.add_row(label.split("/")[1], f"{new:.0%}", *cells)
+    return shown

@@ -1,0 +1,229 @@
+"""What may stand in `configs/protocols/<name>.yaml`: how a dataset is split, and what is measured."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from datetime import date, timedelta
+from typing import Literal, TypeAlias
+
+from zoo.core.config import demand
+
+
+@dataclass(frozen=True)
+class CandidatesConfig:
+    """The frozen candidates on which models after recall are trained and judged.
+
+    Attributes:
+        channels: Recall entries that find them.
+        quota: Items from each channel.
+        from_recall: Candidates per request kept of what the channels found.
+        uniform: Further candidates drawn uniformly from the catalogue.
+        cuts: Shares of the log, in time, after which training candidates are made.
+    """
+
+    channels: list[str]
+    quota: int = 100
+    from_recall: int = 80
+    uniform: int = 20
+    cuts: list[float] = field(default_factory=lambda: [0.5, 0.6, 0.7])
+
+    def __post_init__(self) -> None:
+        demand(
+            (len(self.channels) > 0, "channels must name at least one recall entry"),
+            (self.quota >= 1, f"quota must be at least 1, found {self.quota}"),
+            (self.from_recall >= 0, f"from_recall must not be negative, found {self.from_recall}"),
+            (self.uniform >= 0, f"uniform must not be negative, found {self.uniform}"),
+            (
+                len(self.cuts) > 0 and all(0 < cut < 1 for cut in self.cuts),
+                f"cuts must be shares between 0 and 1, found {self.cuts}",
+            ),
+        )
+
+
+@dataclass(frozen=True)
+class TimeSplit:
+    """One cut in time for everybody: shares of the events, the earliest for training.
+
+    Attributes:
+        kind: Always time.
+        train: Share of the events, in time, that is for training.
+        validation: Share after it for selection; the rest is the test.
+    """
+
+    kind: Literal["time"] = "time"
+    train: float = 0.8
+    validation: float = 0.1
+
+    def __post_init__(self) -> None:
+        demand(*_shares(self.train, self.validation))
+
+
+@dataclass(frozen=True)
+class WindowSplit:
+    """Back-testing: several windows of equal length, each measured with all that was known at its start.
+
+    Attributes:
+        kind: Always windows.
+        days: Length of a window.
+        validation: Days on which the windows for selection start, such as 2001-01-27.
+        test: Days on which the measured windows start, after all windows for selection.
+        earlier: Windows right before a measured one, on which models after recall are trained.
+    """
+
+    kind: Literal["windows"]
+    days: int
+    validation: list[str]
+    test: list[str]
+    earlier: int = 4
+
+    def __post_init__(self) -> None:
+        dates = [*self.validation, *self.test]
+        wrong = [text for text in dates if not re.fullmatch(r"\d{4}-\d\d-\d\d", text) or not _is_day(text)]
+        demand(
+            (self.days >= 1, f"days must be at least 1, found {self.days}"),
+            (self.earlier >= 1, f"earlier must be at least 1, found {self.earlier}"),
+            (bool(self.validation), "validation must name at least one day"),
+            (bool(self.test), "test must name at least one day"),
+            (not wrong, f"test and validation must be days such as 2001-05-27, found {', '.join(wrong)}"),
+        )
+        ends = [date.fromisoformat(text) + timedelta(self.days) for text in self.validation]
+        first = min(map(date.fromisoformat, self.test))
+        demand((max(ends) <= first, "validation must end before the first window of the test starts"))
+
+
+@dataclass(frozen=True)
+class LeaveOneOut:
+    """The last event of every user for the test, the one before for selection; leaks the future of others."""
+
+    kind: Literal["leave_one_out"]
+
+
+@dataclass(frozen=True)
+class FixedSplit:
+    """The split that was published with the data.
+
+    Attributes:
+        kind: Always fixed.
+        validation: Share of the training events that is for selection where no part was published for it.
+    """
+
+    kind: Literal["fixed"]
+    validation: float = 0.1
+
+    def __post_init__(self) -> None:
+        demand((0 < self.validation < 1, f"validation must be a share, found {self.validation}"))
+
+
+@dataclass(frozen=True)
+class RandomSplit:
+    """Events drawn by a seeded hash, whatever their time; leaks the future."""
+
+    kind: Literal["random"]
+    train: float = 0.8
+    validation: float = 0.1
+
+    def __post_init__(self) -> None:
+        demand(*_shares(self.train, self.validation))
+
+
+SplitConfig: TypeAlias = TimeSplit | WindowSplit | LeaveOneOut | FixedSplit | RandomSplit
+LEAKY = {
+    "leave_one_out": "models see what others did after the event that they predict",
+    "random": "models see what the user did after the event that they predict",
+}
+"""Why numbers of a split flatter."""
+
+
+@dataclass(frozen=True)
+class ProtocolConfig:
+    """`configs/protocols/<name>.yaml`: how a dataset is split and what is measured.
+
+    Attributes:
+        candidates: The candidates of models after recall.
+        name: The name of the file; do not write it.
+        version: Raised when the numbers of two versions are not comparable.
+        split: What is for training, for selection and for the test.
+        window: The part that is measured.
+        fold: Of a split into several windows the number, from 0, of the only one to measure; null for all.
+        history_share: Share of a window's events that a request may look back on.
+        tie_seed: Seeds the order of events at one instant.
+        history_length: Most recent events kept in a history.
+        target_task: The task whose positives are the relevant items.
+        recall_at: Cut-offs of recall.
+        ndcg_at: Cut-offs of NDCG.
+    """
+
+    candidates: CandidatesConfig
+    name: str = ""
+    version: int = 1
+    split: SplitConfig = field(default_factory=TimeSplit)
+    window: Literal["test", "validation"] = "test"
+    fold: int | None = None
+    history_share: float = 0.5
+    tie_seed: int = 0
+    history_length: int = 200
+    target_task: str = "like"
+    recall_at: list[int] = field(default_factory=lambda: [20, 50, 100])
+    ndcg_at: list[int] = field(default_factory=lambda: [10, 20])
+
+    def __post_init__(self) -> None:
+        demand(
+            (self.version >= 1, f"version must be at least 1, found {self.version}"),
+            (
+                self.fold is None or 0 <= self.fold < self.folds,
+                f"fold must be from 0 to {self.folds - 1}, found {self.fold}",
+            ),
+            (
+                0 < self.history_share < 1,
+                f"history_share must be a share between 0 and 1, found {self.history_share}",
+            ),
+            (self.tie_seed >= 0, f"tie_seed must not be negative, found {self.tie_seed}"),
+            (self.history_length >= 1, f"history_length must be at least 1, found {self.history_length}"),
+            (_cut_offs(self.recall_at), f"recall_at must be cut-offs of at least 1, found {self.recall_at}"),
+            (_cut_offs(self.ndcg_at), f"ndcg_at must be cut-offs of at least 1, found {self.ndcg_at}"),
+        )
+
+    @property
+    def folds(self) -> int:
+        """How many windows there are to measure."""
+        if not isinstance(self.split, WindowSplit):
+            return 1
+        return len(self.split.test if self.window == "test" else self.split.validation)
+
+    @property
+    def label(self) -> str:
+        """`name@version/window`, as records say it, with the number of the window where there are several."""
+        fold = "" if self.fold is None else f"-{self.fold + 1}"
+        return f"{self.name}@{self.version}/{self.window}{fold}"
+
+    @property
+    def each(self) -> list[ProtocolConfig]:
+        """One protocol for each window to measure; itself where there is one only."""
+        several = isinstance(self.split, WindowSplit) and self.fold is None
+        return [replace(self, fold=fold) for fold in range(self.folds)] if several else [self]
+
+    @property
+    def leak(self) -> str:
+        """Why the numbers of this split flatter; empty if they do not."""
+        return LEAKY.get(self.split.kind, "")
+
+
+def _shares(train: float, validation: float) -> list[tuple[bool, str]]:
+    return [
+        (0 < train < 1, f"train must be a share between 0 and 1, found {train}"),
+        (0 < validation < 1, f"validation must be a share between 0 and 1, found {validation}"),
+        (1 - train - validation > 1e-9, "validation and train together must leave events for the test"),
+    ]
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _cut_offs(values: list[int]) -> bool:
+    return len(values) > 0 and min(values) >= 1

@@ -1,0 +1,1 @@
+"""Speed, measured by scripts: `python -m benchmarks.speed NAME`."""

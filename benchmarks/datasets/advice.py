@@ -22,7 +22,7 @@ def _of_events(profile: Profile) -> Iterator[str]:
     if profile.same_time:
         yield "all events have the same time: nothing can be split by it; `clock: none` says so"
     elif profile.ties > MANY_TIES:
-        yield f"{profile.ties:.0%} of events share user and time with another: their order is a hash, by chance"
+        yield f"{profile.ties:.0%} of events share user and time with another: a hash decides their order"
     if profile.duplicates:
         yield f"{profile.duplicates:,} events repeat the user, item and time of another"
     for column, share in profile.early.items():
@@ -51,4 +51,4 @@ def _of_labels(profile: Profile) -> Iterator[str]:
         elif label.constant:
             yield f"behaviour {label.name} is constant{given}: {label.rate:g} at all {label.events:,} events"
         if label.outside:
-            yield f"behaviour {label.name} is given {label.given}, but {label.outside:,} of it are not {label.given}"
+            yield f"behaviour {label.name} is given {label.given}, but {label.outside:,} are it without"

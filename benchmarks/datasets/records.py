@@ -92,7 +92,7 @@ def read_records(name: str, opened: Path | bytes, encoding: str, dialect: Dialec
     rest, line = b"", 1
     for data in read_text(name, opened, encoding):
         rest += data
-        cut, opening = _cut(rest, dialect)
+        cut, opening = cut_at(rest, dialect)
         if rest[:cut].strip(b"\n"):
             yield Block(rest[:cut], line, dialect)
         if len(rest) - cut > MAX_RECORD:
@@ -100,7 +100,7 @@ def read_records(name: str, opened: Path | bytes, encoding: str, dialect: Dialec
         line += rest.count(b"\n", 0, cut)
         rest = rest[cut:]
     rest += b"\n"
-    cut, opening = _cut(rest, dialect)
+    cut, opening = cut_at(rest, dialect)
     if cut < len(rest):
         raise UserError(_endless(name, rest, line, opening))
     if rest.strip(b"\n"):
@@ -115,7 +115,7 @@ def _endless(name: str, rest: bytes, line: int, opening: int | None) -> str:
     return f"{name}:{place}: a quote opens here and never closes; where quotes are plain text set quote: ''"
 
 
-def _cut(data: bytes, dialect: Dialect) -> tuple[int, int | None]:
+def cut_at(data: bytes, dialect: Dialect) -> tuple[int, int | None]:
     """Where the last whole record ends, and where the line begins whose quote stays open, if one does."""
     if not dialect.quote or dialect.quote not in data:
         return data.rfind(b"\n") + 1, None

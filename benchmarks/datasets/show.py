@@ -71,7 +71,10 @@ def print_encoded(console: Console, log: Log, config: DatasetConfig, rows: int) 
     raws = _raws(log, config)
     at_once = max(1, (console.width - NAMES) // COLUMN)
     for part in index.split(at_once):
-        console.print(_rows_table(part, view.batch(part), raws))
+        batch = view.batch(part)
+        shown = [feature.name for feature in snapshot.schema if feature.name in batch]
+        labels = [f"label:{task.name}" for task in snapshot.schema.tasks]
+        console.print(_rows_table(part, {name: batch[name] for name in shown + labels}, raws))
 
 
 def _line(console: Console, text: str) -> None:

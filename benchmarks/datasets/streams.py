@@ -62,8 +62,14 @@ def read_chunks(name: str, opened: Path | bytes) -> Iterator[bytes]:
         raise UserError(f"{name}: the file is empty")
 
 
-def read_text(name: str, opened: Path | bytes, encoding: str) -> Iterator[bytes]:
+def read_text(name: str, opened: Path | bytes, encoding: str, whole: bool = True) -> Iterator[bytes]:
     """The bytes of a text file as UTF-8 without a byte order mark, every line end a line feed.
+
+    Args:
+        name: Of the file, for messages.
+        opened: The file.
+        encoding: Of the file.
+        whole: False for the first bytes of a file, which may end inside a character.
 
     Raises:
         UserError: The file is no text in this encoding, or see `read_chunks`.
@@ -78,7 +84,7 @@ def read_text(name: str, opened: Path | bytes, encoding: str) -> Iterator[bytes]
             data = decoder.decode(chunk).encode()
             line += data.count(b"\n")
             yield data
-        yield decoder.decode(b"", final=True).encode()
+        yield decoder.decode(b"", final=whole).encode()
     except UnicodeDecodeError as error:
         line += error.object.count(b"\n", 0, error.start)
         advice = ", set encoding (such as latin-1)" if signed == "utf-8-sig" else ""

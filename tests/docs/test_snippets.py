@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import benchmarks.cli
+import benchmarks.speed.__main__
 import leaderboard.cli
 from benchmarks.configs import EntryConfig
 from benchmarks.datasets import DatasetConfig
@@ -29,7 +30,11 @@ GUIDES = [
     ROOT / "ARCHITECTURE.md",
     *sorted((ROOT / "docs").glob("*.md")),
 ]
-COMMANDS = {"benchmarks": benchmarks.cli, "leaderboard": leaderboard.cli}
+COMMANDS = {
+    "benchmarks": benchmarks.cli,
+    "benchmarks.speed": benchmarks.speed.__main__,
+    "leaderboard": leaderboard.cli,
+}
 
 
 def blocks(path: Path, *languages: str) -> list[str]:

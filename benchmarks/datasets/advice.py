@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from benchmarks.datasets.profile import Profile
 
 MANY_TIES = 0.2
-"""Share of events that share user and time with another, above which the order within a history is chance."""
+"""Share of chosen events in ties, above which the order within a history is chance."""
 
 
 def warnings_of(profile: Profile) -> list[str]:
@@ -21,8 +21,11 @@ def _of_events(profile: Profile) -> Iterator[str]:
         yield f"{profile.bad:,} of {profile.rows:,} rows read are bad and left out{more}"
     if profile.same_time:
         yield "all events have the same time: nothing can be split by it; `clock: none` says so"
-    elif profile.ties > MANY_TIES:
-        yield f"{profile.ties:.0%} of events share user and time with another: a hash decides their order"
+    elif profile.choice_ties > MANY_TIES:
+        yield (
+            f"{profile.choice_ties:.0%} of {profile.choice} events share user and time with another: "
+            "a hash decides their order"
+        )
     if profile.duplicates:
         yield f"{profile.duplicates:,} events repeat the user, item and time of another"
     for column, share in profile.early.items():
@@ -51,4 +54,4 @@ def _of_labels(profile: Profile) -> Iterator[str]:
         elif label.constant:
             yield f"behaviour {label.name} is constant{given}: {label.rate:g} at all {label.events:,} events"
         if label.outside:
-            yield f"behaviour {label.name} is given {label.given}, but {label.outside:,} are it without"
+            yield f"{label.outside:,} events are {label.name} but not {label.given}, which it is given"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import os
 import shutil
@@ -14,7 +15,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.datasets.acquire import Unavailable, acquire, folder_of
+import pyarrow.parquet as pq
+
+from benchmarks.datasets.acquire import Unavailable, acquire, folder_of, simulated
 from benchmarks.datasets.config import DatasetConfig
 from benchmarks.datasets.readers import VERSION
 from benchmarks.datasets.tables import Report
@@ -57,7 +60,7 @@ def prepare(
     log = _load(path, config.canonical or _recorded(path))
     if log is None:
         log = acquire(config, report)
-        _store(log, path)
+        _store(config, log, path)
     return Prepared(log, config.fingerprint(config.canonical or _recorded(path)), path)
 
 
@@ -65,6 +68,10 @@ def _stamps(config: DatasetConfig) -> str:
     """Sizes and times of the files that data of one's own comes from: when they change, it is other data."""
     facts = []
     for source in config.sources:
+        if source.kind == "simulated":
+            from benchmarks.datasets.simulated import VERSION as generator
+
+            facts.append(("simulated", generator, 0))
         with suppress(Unavailable, OSError):
             paths = sorted(folder_of(source, config).iterdir()) if source.kind == "folder" else []
             files = [(path.name, path.stat()) for path in paths if path.is_file()]
@@ -104,7 +111,7 @@ def _load_table(path: Path) -> Any:
     return table if all(column.num_chunks == 1 for column in table.columns) else table.combine_chunks()
 
 
-def _store(log: Log, path: Path) -> None:
+def _store(config: DatasetConfig, log: Log, path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _sweep(path)
@@ -115,11 +122,21 @@ def _store(log: Log, path: Path) -> None:
                     # A fingerprint of our own keeps `datasets` from pickling the table to hash it.
                     table = datasets.Dataset(getattr(log, name), fingerprint=path.name)
                     table.save_to_disk(str(whole / name))
+            _store_oracle(config, whole)
             (whole / "sha256.json").write_text(f'"{log.sha256()}"')
             _publish(whole, path)
     except OSError as error:
         reason = f"cannot write the cache ({error.strerror or error})"
         raise UserError(f"{path.parent}: {reason}; set ZOO_CACHE to a folder you can write") from None
+
+
+def _store_oracle(config: DatasetConfig, folder: Path) -> None:
+    """What only a simulation knows, beside its log: in a format and a place that no model reads."""
+    for source in config.sources:
+        if source.kind == "simulated":
+            world = simulated(json.dumps(source.options))
+            pq.write_table(world.oracle, folder / "oracle.parquet")
+            world.world.save(folder / "oracle.safetensors")
 
 
 def _publish(whole: Path, path: Path) -> None:

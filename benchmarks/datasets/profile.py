@@ -13,6 +13,7 @@ from benchmarks.datasets.config import DatasetConfig
 from benchmarks.datasets.coverage import Coverage, coverage
 from benchmarks.datasets.leaks import leaks
 from benchmarks.datasets.report import SAMPLES, Report
+from zoo.core.errors import UserError
 from zoo.data.expression import parse_expression
 from zoo.data.log import NOBODY, Log, Vector
 from zoo.data.roles import SchemaConfig
@@ -78,6 +79,8 @@ class Profile:
         labels: All behaviours.
         duplicates: Events after another of the same user, item and time.
         ties: Share of the events that share user and time with another.
+        choice: The behaviour whose events a history is of, the first that is positive.
+        choice_ties: Likewise, among the events of `choice`: a request shows several items at one time.
         early: By column of the items that looks like a time, the share of events before it.
         passed_over: Share of the exposures that were nothing else; None where there are no exposures.
         leaks: What a feature tells that it should not know.
@@ -98,6 +101,8 @@ class Profile:
     labels: tuple[Label, ...]
     duplicates: int
     ties: float
+    choice: str
+    choice_ties: float
     early: dict[str, float]
     passed_over: float | None
     leaks: tuple[str, ...]
@@ -125,7 +130,9 @@ def profile(log: Log, config: DatasetConfig, report: Report) -> Profile:
     spreads = [Spread.of(count) if has else None for count, has in zip(counts, named, strict=True)]
     flags = {name: flag.numpy() for name, flag in flags_of(log.events, config.schema).items()}
     time, timed = _numpy(log.events["time"]), config.clock == "seconds"
-    ties, duplicates = _repeats(log) if all(named) and config.clock != "none" else (0.0, 0)
+    choice, ordered = config.schema.choice, named[0] and config.clock != "none"
+    ties, duplicates = _repeats(log.events) if ordered else (0.0, 0)
+    chosen = _repeats(log.events.filter(pa.array(flags[choice])))[0] if ordered else 0.0
     found = {"events": log.events.num_rows, "users": sizes[0], "items": sizes[1]}
     return Profile(
         **found,
@@ -136,6 +143,8 @@ def profile(log: Log, config: DatasetConfig, report: Report) -> Profile:
         labels=tuple(_labels(log, config.schema, flags)),
         duplicates=duplicates,
         ties=ties,
+        choice=choice,
+        choice_ties=chosen,
         early=dict(_early(log)) if timed else {},
         passed_over=_passed_over(config.schema, flags),
         leaks=tuple(leaks(log, config, flags)),
@@ -154,8 +163,7 @@ def _labels(log: Log, schema: SchemaConfig, flags: dict[str, Vector]) -> Iterato
         values = flags[name].astype(float)
         if behaviour.value:
             # A value counts where its own condition holds, if it has one.
-            numbers = parse_expression(behaviour.value).values(log.events).to_numpy(zero_copy_only=False)
-            values = np.where(flags[name], numbers, np.nan)
+            values = np.where(flags[name], _values(name, behaviour.value, log.events), np.nan)
         seen = values[defined & ~np.isnan(values)]
         rate = float(seen.mean()) if len(seen) else 0.0
         constant = name != schema.base and bool((seen == seen[:1]).all())
@@ -163,14 +171,24 @@ def _labels(log: Log, schema: SchemaConfig, flags: dict[str, Vector]) -> Iterato
         yield Label(name, behaviour.kind, given, len(seen), rate, constant, outside)
 
 
-def _repeats(log: Log) -> tuple[float, int]:
+def _values(name: str, expression: str, events: pa.Table) -> Vector:
+    """`(E,)` the number of an explicit behaviour, NaN where there is none."""
+    try:
+        numbers = parse_expression(expression).values(events)
+    except UserError as error:
+        raise UserError(f"behaviours.{name}.value: {error}") from None
+    return np.asarray(numbers.to_numpy(zero_copy_only=False))
+
+
+def _repeats(events: pa.Table) -> tuple[float, int]:
     """The share of events that share user and time with another, and the events that repeat another."""
-    user, time, item = (_numpy(log.events[key]) for key in ("user", "time", "item"))
-    order = np.lexsort((item, time, user))
-    user, time, item = user[order], time[order], item[order]
+    user, time, item = (_numpy(events[key]) for key in ("user", "time", "item"))
+    if {"order", "split"} & set(events.column_names):  # Else a log is sorted so that repeats are neighbours.
+        order = np.lexsort((item, time, user))
+        user, time, item = user[order], time[order], item[order]
     tied = (user[1:] == user[:-1]) & (time[1:] == time[:-1])
     shares = np.append(tied, False) | np.append(False, tied)
-    return float(shares.mean()), int((tied & (item[1:] == item[:-1])).sum())
+    return float(shares.mean()) if len(tied) else 0.0, int((tied & (item[1:] == item[:-1])).sum())
 
 
 def _early(log: Log) -> Iterator[tuple[str, float]]:

@@ -15,7 +15,9 @@ def main() -> int:
     """Measures and prints."""
     arguments = _parser().parse_args()
     found = {"name": arguments.name, **BENCHMARKS[arguments.name](arguments.rows)}
-    text = json.dumps(found) if arguments.json else "  ".join(f"{key} {value}" for key, value in found.items())
+    text = (
+        json.dumps(found) if arguments.json else "  ".join(f"{key} {value}" for key, value in found.items())
+    )
     print(text)
     return 0
 

@@ -46,9 +46,23 @@ def test_one_time_for_all_events_warns_unless_there_is_no_clock() -> None:
     assert warnings_of(profiled(events=same, clock="none")) == []
 
 
-def test_ties_warn() -> None:
+def test_ties_of_what_was_chosen_warn() -> None:
     ties = {"time": START + np.arange(EVENTS) // 100 * 60}
-    assert any("a hash decides their order" in text for text in warnings_of(profiled(events=ties)))
+    assert any("of click events share user and time" in text for text in warnings_of(profiled(events=ties)))
+
+
+def test_ties_of_what_was_only_shown_are_no_fault() -> None:
+    # Of every ten items that a user is shown at one time, the first is clicked.
+    number = np.arange(EVENTS)
+    events = {
+        "user_id": [f"u{n // 10 % USERS}" for n in number],
+        "item_id": [f"i{n % 10 + n // 200 % 30}" for n in number],
+        "time": START + number // 10 * 60,
+        "click": (number % 10 == 0).astype(int),
+        "like": ((number % 10 == 0) & (np.random.default_rng(5).random(EVENTS) < 0.5)).astype(int),
+    }
+    found = profiled(events=events)
+    assert (found.ties, found.choice_ties, warnings_of(found)) == (1.0, 0.0, [])
 
 
 def test_duplicates_warn() -> None:
@@ -115,4 +129,4 @@ def test_a_conditional_label_without_its_condition_warns() -> None:
     found, (log, _) = profiled({"behaviours": behaviours}), clean()
     click, device = log.events["click"].to_pylist(), log.events["device"].to_pylist()
     outside = sum(on == "tablet" and not clicked for clicked, on in zip(click, device, strict=True))
-    assert the_warning(found) == f"behaviour like is given click, but {outside} are it without"
+    assert the_warning(found) == f"{outside} events are like but not click, which it is given"

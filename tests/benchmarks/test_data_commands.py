@@ -164,7 +164,6 @@ def test_a_mistake_in_the_yaml_is_one_line(
 
 
 def test_the_guide_works_from_top_to_bottom(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("benchmarks.datasets.guess")
     written = folder / "configs" / "datasets" / "shop.yaml"
     for language, text in re.findall(r"^```(\w+)\n(.*?)^```", GUIDE.read_text(), re.DOTALL | re.MULTILINE):
         if language == "python":

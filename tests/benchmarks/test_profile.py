@@ -114,6 +114,12 @@ def test_statistics_that_differ_are_told() -> None:
     )
 
 
+def test_a_value_of_a_column_that_is_not_there_is_the_users_mistake() -> None:
+    watch = BehaviourConfig(kind="explicit", value="clik * 2")
+    with pytest.raises(UserError, match=r"^behaviours.watch.value: .*clik.*click"):
+        profiled({"behaviours": BEHAVIOURS | {"watch": watch}})
+
+
 def test_a_schema_of_a_column_that_is_not_there_is_the_users_mistake() -> None:
     with pytest.raises(UserError, match="no column 'pric' for feature 'pric' \\(did you mean 'price'"):
         profiled({"item": {"pric": NUMBER}})

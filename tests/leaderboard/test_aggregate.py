@@ -1,6 +1,8 @@
 """Rows, boards and differences against hand-worked expectations."""
 
+import numpy as np
 import pytest
+from scipy import stats
 
 from benchmarks.record import Interval
 from leaderboard.aggregate import boards, comparisons, rows
@@ -130,3 +132,45 @@ def test_what_cannot_be_paired_is_said(tmp_path):
         ("recall/item_cf", "recall/popular"): "cannot be paired: not the same requests",
         ("recall/swing", "recall/popular"): "cannot tell: no values per request",
     }
+
+
+def windows_of(folder, entry, levels, seeds=(0, 1)):
+    for fold, level in enumerate(levels):
+        for seed in seeds:
+            config = {"model": entry, "seed": seed, "protocol": {"fold": fold}}
+            protocol = f"back-test@1/test-{fold + 1}"
+            make_run(folder, entry, level, seed=seed, protocol=protocol, config=config)
+
+
+def test_windows_of_one_protocol_make_one_row_whose_interval_covers_them(tmp_path):
+    levels = [0.1, 0.2, 0.3, 0.6]
+    windows_of(tmp_path, "recall/item_cf", levels)
+    row = only(tmp_path)
+    assert len(row.windows) == 4 and row.as_json()["protocol"] == "back-test@1/test"
+    values = [
+        np.mean([r.record.metrics["recall@20"].mean for r in runs]) for _, runs in sorted(row.windows.items())
+    ]
+    interval = row.metrics["recall@20"]
+    half = stats.t.ppf(0.975, 3) * np.std(values, ddof=1) / 2
+    assert interval.mean == pytest.approx(np.mean(values))
+    assert (interval.lo, interval.hi) == pytest.approx(
+        (np.mean(values) - half, np.mean(values) + half), rel=1e-3
+    )
+
+
+def test_a_difference_that_turns_between_windows_is_no_difference(tmp_path):
+    windows_of(tmp_path, "recall/item_cf", [0.3, 0.3, 0.3])
+    windows_of(tmp_path, "recall/two_tower", [0.2, 0.5, 0.35])
+    (board,) = boards(load(tmp_path))
+    assert len(board.rows) == 2
+    (comparison,) = comparisons(board, load(tmp_path))[0]
+    assert comparison.verdict == "no difference shown"
+    assert comparison.difference.mean == pytest.approx(-0.05, abs=1e-6)
+
+
+def test_a_difference_that_holds_in_every_window_is_one(tmp_path):
+    windows_of(tmp_path, "recall/item_cf", [0.3, 0.1, 0.6])
+    windows_of(tmp_path, "recall/two_tower", [0.41, 0.2, 0.71])
+    (board,) = boards(load(tmp_path))
+    (comparison,) = comparisons(board, load(tmp_path))[0]
+    assert comparison.verdict == "worse"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from benchmarks.datasets.simulated.config import SimulationConfig
+from benchmarks.datasets.simulated.config import VERSION, SimulationConfig
 from benchmarks.datasets.simulated.oracle import Oracle, load_oracle
 from benchmarks.datasets.simulated.simulate import Simulated, simulate
 
-__all__ = ["Oracle", "Simulated", "SimulationConfig", "load_oracle", "simulate"]
+__all__ = ["VERSION", "Oracle", "Simulated", "SimulationConfig", "load_oracle", "simulate"]

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from zoo.core.config import demand
 
+VERSION = 1
+"""Of the worlds: to be raised when equal configs make other worlds than before."""
+
 
 @dataclass(frozen=True)
 class SimulationConfig:

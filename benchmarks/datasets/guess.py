@@ -7,14 +7,13 @@ import keyword
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
 import pyarrow.compute as pc
 
 from benchmarks.datasets.guess_columns import Profile
-from benchmarks.datasets.guess_schema import Guess, behaviours_of, context_of, feature_of
+from benchmarks.datasets.guess_schema import Guess, behaviours_of, context_of, feature_of, free_name
 from benchmarks.datasets.guess_tables import Table, Tables, tables_of
 from benchmarks.datasets.hints import snake
 from benchmarks.datasets.sniff import MAX_ROWS, sniff
@@ -74,7 +73,7 @@ def _top(tables: Tables, folder: str) -> Iterator[str]:
     yield _clock(tables.events)
     yield f"sources:\n  - {{kind: folder, at: {_yaml(folder)}}}"
     for file, why in tables.unused.items():
-        yield f"# ? not used: {file}: {why}"
+        yield _told(f"? not used: {file}: {why}").strip()
 
 
 def _clock(events: Table) -> str:
@@ -99,8 +98,8 @@ def _tables(tables: Tables) -> Iterator[str]:
 def _table(table: Table, ours: Mapping[str, str], name: str) -> Iterator[str]:
     yield f"files: [{', '.join(map(_yaml, table.files))}]  # about {table.rows:,} rows"
     for option in table.sample.options:
-        yield f"{option.key}: {_yaml(option.value)}  # {option.why}"
-    keys = [f"{key}: {_yaml(role.column)}  # {role.why}" for key, role in table.roles.items()]
+        yield f"{option.key}: {_yaml(option.value)}{_told(option.why)}"
+    keys = [f"{key}: {_yaml(role.column)}{_told(role.why)}" for key, role in table.roles.items()]
     if table.is_headless:
         yield f"names: [{', '.join(map(_yaml, ours.values()))}]"
         yield from (f"# {key}: {role.why}" for key, role in table.roles.items())
@@ -125,8 +124,8 @@ def _time(profile: Profile) -> str:
     months_first = unit.replace("%d/%m", "%m/%d")
     either = months_first != unit and profile.share_in(months_first) == share
     sure = "? the month may stand first; " if either else "" if share == 1 else "? "
-    why = f"{share:.1%} of {profile.count:,} sampled values are between 1995 and 2035"
-    return f"time: {_yaml(unit)}  # {sure}{why} read so"
+    many = f"all {profile.count:,}" if share == 1 else f"{share:.1%} of {profile.count:,}"
+    return f"time: {_yaml(unit)}  # {sure}{many} sampled values look like {unit}"
 
 
 def _ours(table: Table) -> dict[str, str]:
@@ -137,7 +136,7 @@ def _ours(table: Table) -> dict[str, str]:
             plain = (
                 name if re.fullmatch(r"[A-Za-z_]\w*", name) and not keyword.iskeyword(name) else snake(name)
             )
-            ours[name] = _free(plain, {*ours.values(), *_ROLES})
+            ours[name] = free_name(plain, {*ours.values(), *_ROLES})
     return {name: ours[name] for name in table.profiles}
 
 
@@ -166,15 +165,9 @@ def _features(section: str, table: Table, taken: set[str]) -> Iterator[Guess]:
 
 def _feature(section: str, name: str, spec: dict[str, Any], why: str, sure: bool, taken: set[str]) -> Guess:
     """A feature under a name that no other one has."""
-    free = name if name not in taken else _free(f"{section}_{name}", taken)
+    free = name if name not in taken else free_name(f"{section}_{name}", taken)
     taken.add(free)
     return Guess(free, spec if free == name else spec | {"of": name}, why, sure)
-
-
-def _free(name: str, taken: set[str]) -> str:
-    """The name, with a number if it is taken."""
-    numbered = (f"{name}_{number}" for number in count(2))
-    return next(free for free in chain([name], numbered) if free not in taken)
 
 
 def _rounds(events: Table) -> list[str]:
@@ -192,8 +185,9 @@ def _rounds(events: Table) -> list[str]:
 def _section(name: str, guesses: Sequence[Guess]) -> Iterator[str]:
     yield f"  {name}:" if any(guess.sure for guess in guesses) else f"  {name}: {{}}"
     for guess in guesses:
-        why = f"  # {guess.why}" if guess.why else ""
-        yield f"    {'' if guess.sure else '# '}{_yaml(guess.name)}: {_yaml(guess.spec)}{why}"
+        why = _told(guess.why) if guess.why else ""
+        line = f"{_yaml(guess.name)}: {_yaml(guess.spec)}{why}"
+        yield f"    {line}" if guess.sure else f"    # {line}" if guess.spec else f"    # {guess.name}{why}"
 
 
 def _yaml(value: Any) -> str:
@@ -203,4 +197,15 @@ def _yaml(value: Any) -> str:
     if not isinstance(value, str):
         return json.dumps(value)
     plain = re.fullmatch(r"[A-Za-z_./][\w./*-]*", value) and value.lower() not in _WORDS
-    return value if plain else json.dumps(value, ensure_ascii=not value.isprintable())
+    return value if plain else '"' + "".join(map(_character, value)) + '"'
+
+
+def _character(sign: str) -> str:
+    if sign in '"\\':
+        return f"\\{sign}"
+    return sign if sign.isprintable() else f"\\U{ord(sign):08x}"
+
+
+def _told(why: str) -> str:
+    """A comment on one line, whatever stands in the files."""
+    return "  # " + "".join(sign if sign.isprintable() else " " for sign in why)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain, count
 from typing import Any
 
 import numpy as np
@@ -91,10 +92,21 @@ def behaviours_of(events: Table, ours: Mapping[str, str]) -> tuple[list[Guess], 
     watched = _of_watching(events, ours)
     used |= set(flags) | {name for name, _ in watched}
     guesses += [guess for _, guess in watched]
-    return [_base(events, guesses, bool(flags)), *guesses], used
+    base = _base(guesses, bool(flags))
+    taken = {base.name}
+    for at, guess in enumerate(guesses):
+        guesses[at] = replace(guess, name=free_name(guess.name, taken))
+        taken.add(guesses[at].name)
+    return [base, *guesses], used
 
 
-def _base(events: Table, guesses: list[Guess], wide: bool) -> Guess:
+def free_name(name: str, taken: set[str]) -> str:
+    """The name, with a number if it is taken."""
+    numbered = (f"{name}_{number}" for number in count(2))
+    return next(free for free in chain([name], numbered) if free not in taken)
+
+
+def _base(guesses: list[Guess], wide: bool) -> Guess:
     shown = any(compact(guess.name) in EXPOSURES for guess in guesses)
     if wide or shown:
         guesses[:] = [guess for guess in guesses if compact(guess.name) not in EXPOSURES]
@@ -104,13 +116,13 @@ def _base(events: Table, guesses: list[Guess], wide: bool) -> Guess:
 
 def _of_values(profile: Profile) -> list[Guess]:
     guesses = []
-    for value, count in profile.counts.most_common(10):
+    for value, many in profile.counts.most_common(10):
         number = profile.numbers is not None
         name = f"behaviour_{snake(value).strip('_')}" if number else snake(value)
         spec: Spec = {"where": f"behaviour == {value if number else repr(value)}"}
         if compact(name) in NEGATIVES:
             spec["kind"] = "negative"
-        why = f"{count / profile.count:.1%} of the sampled rows" + ("; ? what does it mean" if number else "")
+        why = f"{many / profile.count:.1%} of the sampled rows" + ("; ? what does it mean" if number else "")
         guesses.append(Guess(name, spec, why))
     return guesses
 

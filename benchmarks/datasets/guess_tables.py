@@ -46,7 +46,7 @@ class Table:
     def rename(self, old: str, new: str) -> None:
         """Calls a column by another name; where no line names it, that is what `names` are for."""
         self.profiles = {
-            new if name == old else name: Profile(new, p.cells) if name == old else p
+            (new if name == old else name): (Profile(new, p.cells) if name == old else p)
             for name, p in self.profiles.items()
         }
 
@@ -148,7 +148,11 @@ def _roles_by_content(events: Table) -> None:
             column = events.profiles[events.roles["session_id"].column]
             events.take(key, column, "? no column of users, so each session stands for one")
         elif ids:
-            events.take(key, ids.pop(0), "? the first column that looks like ids")
+            # Users come first in most logs; there are more items than steps, counts and the like.
+            best = ids[0] if key == "user_id" else max(ids, key=lambda profile: profile.distinct)
+            ids.remove(best)
+            first = "the first column" if key == "user_id" else "the column with most values"
+            events.take(key, best, f"? {first} that looks like ids")
         else:
             events.roles[key] = Role("", "? no column looks like it")
     if events.is_headless:
@@ -168,12 +172,23 @@ def _side_table(found: Tables, table: Table) -> None:
     else:
         table.roles = {}
         table.take(KEYS[name], profile, why)
-        titles = [
-            p for p in table.rest if compact(p.name) in TITLES and p.numbers is None and not p.is_nested
-        ]
-        if name == "items" and titles:
-            table.take("title", titles[0], "for people to read")
+        if table.is_headless:
+            for at, column in enumerate(list(table.profiles), 1):
+                if column != profile.name:
+                    table.rename(column, f"{name[:-1]}_{at}")
+        if name == "items":
+            _title(table)
         setattr(found, name, table)
+
+
+def _title(items: Table) -> None:
+    texts = [p for p in items.rest if p.numbers is None and not p.is_nested and p.count]
+    named = [profile for profile in texts if compact(profile.name) in TITLES]
+    own = [profile for profile in texts if items.is_headless and profile.distinct > 0.9 * profile.count]
+    if named:
+        items.take("title", named[0], "for people to read, by its name")
+    elif own:
+        items.take("title", own[0], "? for people to read, text of its own in most rows")
 
 
 def _described(events: Table, table: Table) -> tuple[str, Profile | None, str]:

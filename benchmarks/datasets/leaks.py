@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from benchmarks.datasets.config import DatasetConfig
+from zoo.core.errors import UserError
 from zoo.data.log import Log, Vector
 from zoo.data.roles import FeatureConfig
 from zoo.data.values import cells_of, column_of, numbers_of, words_of
@@ -48,9 +49,8 @@ def leaks(log: Log, config: DatasetConfig, flags: dict[str, Vector]) -> Iterator
     ):
         count = np.bincount(log.events[key].to_numpy(), minlength=table.num_rows)
         for name, feature in features.items():
-            if feature.kind != "numeric":
-                continue
-            strength = _correlation(numbers_of(name, column_of(table, name, feature)), count)
+            numbers = _numbers(name, feature, column_of(table, name, feature))
+            strength = 0.0 if numbers is None else _correlation(numbers, count)
             if strength > FOLLOWS:
                 yield (
                     f"{side}.{name} follows the {side}'s number of events in the whole log (correlation "
@@ -121,6 +121,18 @@ def _codes(name: str, feature: FeatureConfig, column: pa.ChunkedArray) -> Vector
         words = words_of(column)
     index = words.dictionary_encode().indices.fill_null(-1)
     return np.asarray(index.to_numpy(zero_copy_only=False)) + 1
+
+
+def _numbers(name: str, feature: FeatureConfig, column: pa.ChunkedArray) -> Vector | None:
+    """`(N,)` NaN where there is none; None if it is no number, though a count may be called categorical."""
+    if feature.kind == "multi":
+        return None
+    try:
+        return numbers_of(name, column)
+    except UserError:
+        if feature.kind == "numeric":
+            raise
+        return None
 
 
 def _counts(codes: Vector, positive: Vector, among: Vector, size: int) -> tuple[Vector, Vector]:

@@ -72,6 +72,7 @@ def _head(path: Path) -> tuple[bytes, bool]:
 
 def _decoded(name: str, head: bytes, whole: bool) -> tuple[bytes, list[Option]]:
     """The head as UTF-8, whole lines only."""
+    name = name.removesuffix(".gz")  # it is unpacked by now
     options = []
     if head[:2] in (b"\xff\xfe", b"\xfe\xff"):
         options = [Option("encoding", "utf-16", "the file begins with the mark of UTF-16")]

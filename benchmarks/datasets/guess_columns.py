@@ -109,7 +109,8 @@ class Profile:
         except WrongType:
             return None
         bad = 0 if found.bad is None else found.bad.true_count
-        return pc.drop_null(found.values).to_numpy() if bad <= 0.01 * self.count and self.count else None
+        numbers = pc.drop_null(found.values).to_numpy()
+        return numbers if len(numbers) and bad <= 0.01 * self.count else None
 
     @property
     def is_whole(self) -> bool:

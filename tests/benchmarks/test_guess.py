@@ -302,7 +302,7 @@ def test_bad_rows_are_told(tmp_path):
 ANY = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
 
 
-@settings(deadline=None, max_examples=1500, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(ANY, min_size=2, max_size=5), st.lists(st.lists(ANY, min_size=5, max_size=5), max_size=4), ANY
 )

@@ -149,7 +149,7 @@ class ProtocolConfig:
         history_share: Share of a window's events that a request may look back on.
         tie_seed: Seeds the order of events at one instant.
         history_length: Most recent events kept in a history.
-        target_task: The task whose positives are the relevant items.
+        target_task: The behaviour whose items are relevant; by default what the dataset says a user chose.
         recall_at: Cut-offs of recall.
         ndcg_at: Cut-offs of NDCG.
     """
@@ -163,7 +163,7 @@ class ProtocolConfig:
     history_share: float = 0.5
     tie_seed: int = 0
     history_length: int = 200
-    target_task: str = "like"
+    target_task: str = ""
     recall_at: list[int] = field(default_factory=lambda: [20, 50, 100])
     ndcg_at: list[int] = field(default_factory=lambda: [10, 20])
 

@@ -14,9 +14,9 @@ from torch import Tensor
 from benchmarks.protocols import FixedSplit, LeaveOneOut, ProtocolConfig, RandomSplit, TimeSplit, WindowSplit
 from zoo.core.errors import UserError
 from zoo.data.log import Log, tie_hash
+from zoo.data.snapshot import DAY
 from zoo.data.split import Events, Requests, window
 
-DAY = 86400
 TRAIN, VALIDATION, TEST = 0, 1, 2
 Parts: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
 

@@ -86,7 +86,7 @@ class World:
     @cached_property
     def targets(self) -> Tensor:
         """`(N, T)` relevant items of the measured requests that the user has not seen, padded with 0."""
-        task = self.protocol.target_task
+        task = self.protocol.target_task or self.config.schema.choice
         if task not in self.config.schema.behaviours:
             near = did_you_mean(task, self.config.schema.behaviours)
             raise UserError(

@@ -13,12 +13,10 @@ from benchmarks.datasets.config import DatasetConfig
 from benchmarks.datasets.coverage import Coverage, coverage
 from benchmarks.datasets.leaks import leaks
 from benchmarks.datasets.report import SAMPLES, Report
-from zoo.core.errors import UserError
-from zoo.data.expression import parse_expression
 from zoo.data.log import NOBODY, Log, Vector
 from zoo.data.roles import SchemaConfig
 from zoo.data.snapshot import DAY
-from zoo.data.split import flags_of
+from zoo.data.split import flags_of, values_of
 
 PUBLISHED = re.compile(r"(^|_)(published|publish|created|create|released?|uploaded?|listed)(_|$)")
 """What a column of the items is called that says since when they exist."""
@@ -157,27 +155,18 @@ def profile(log: Log, config: DatasetConfig, report: Report) -> Profile:
 
 
 def _labels(log: Log, schema: SchemaConfig, flags: dict[str, Vector]) -> Iterator[Label]:
+    numbers = values_of(log.events, schema)
     for name, behaviour in schema.behaviours.items():
         given = "" if name == schema.base else behaviour.given or schema.base
         defined = flags[given] if given else np.ones(log.events.num_rows, dtype=bool)
         values = flags[name].astype(float)
         if behaviour.value:
-            # A value counts where its own condition holds, if it has one.
-            values = np.where(flags[name], _values(name, behaviour.value, log.events), np.nan)
+            values = numbers[name].double().numpy()
         seen = values[defined & ~np.isnan(values)]
         rate = float(seen.mean()) if len(seen) else 0.0
         constant = name != schema.base and bool((seen == seen[:1]).all())
         outside = 0 if behaviour.value else int((flags[name] & ~defined).sum())
         yield Label(name, behaviour.kind, given, len(seen), rate, constant, outside)
-
-
-def _values(name: str, expression: str, events: pa.Table) -> Vector:
-    """`(E,)` the number of an explicit behaviour, NaN where there is none."""
-    try:
-        numbers = parse_expression(expression).values(events)
-    except UserError as error:
-        raise UserError(f"behaviours.{name}.value: {error}") from None
-    return np.asarray(numbers.to_numpy(zero_copy_only=False))
 
 
 def _repeats(events: pa.Table) -> tuple[float, int]:
@@ -187,8 +176,10 @@ def _repeats(events: pa.Table) -> tuple[float, int]:
         order = np.lexsort((item, time, user))
         user, time, item = user[order], time[order], item[order]
     tied = (user[1:] == user[:-1]) & (time[1:] == time[:-1])
-    shares = np.append(tied, False) | np.append(False, tied)
-    return float(shares.mean()) if len(tied) else 0.0, int((tied & (item[1:] == item[:-1])).sum())
+    repeats = int((tied & (item[1:] == item[:-1])).sum())
+    if "order" in events.column_names or not len(tied):
+        return 0.0, repeats  # The log says itself how events of one time follow each other.
+    return float((np.append(tied, False) | np.append(False, tied)).mean()), repeats
 
 
 def _early(log: Log) -> Iterator[tuple[str, float]]:

@@ -20,11 +20,12 @@ from benchmarks.protocols import (
     TimeSplit,
     WindowSplit,
 )
-from benchmarks.splits import DAY, day
+from benchmarks.splits import day
 from benchmarks.world import World, by_targets
 from zoo.core.errors import UserError
 from zoo.data.log import Log
 from zoo.data.roles import SchemaConfig
+from zoo.data.snapshot import DAY
 
 START = day("2001-01-01")
 

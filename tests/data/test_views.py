@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
 import torch
 from hypothesis import given, settings
@@ -9,6 +10,11 @@ from hypothesis import strategies as st
 
 from tests.world import DAY, START, ordered, padded_ids, world
 from zoo.core.types import Batch
+from zoo.data.encode import Encoder
+from zoo.data.log import Log
+from zoo.data.roles import BehaviourConfig, SchemaConfig
+from zoo.data.snapshot import Snapshot
+from zoo.data.split import Events
 from zoo.data.views import BatchLoader, CandidateView, ColumnView, EventView, HistoryView
 
 CUT = START + 25 * DAY
@@ -93,3 +99,29 @@ def test_rows_of_columns_are_those_asked_for() -> None:
     assert some.batch(torch.tensor([2, 0]))["a"].tolist() == [4, 9]
     loaded = [batch["b"].tolist() for batch in BatchLoader(ColumnView(columns), 4)]
     assert loaded == [[0.0, 0.5, 1.0, 1.5], [2.0, 2.5, 3.0, 3.5], [4.0, 4.5]]
+
+
+def test_what_was_only_shown_is_no_row_and_a_number_is_a_label() -> None:
+    events = pa.table(
+        {
+            "user_id": list("aaab"),
+            "item_id": ["1", "2", "3", "1"],
+            "time": [1, 2, 3, 4],
+            "click": [0, 1, 1, 0],
+            "ms": [None, 2000, None, 500],
+        }
+    )
+    roles = SchemaConfig(
+        behaviours={
+            "shown": BehaviourConfig(kind="exposure"),
+            "click": BehaviourConfig("click == 1"),
+            "seconds": BehaviourConfig("click == 1", "explicit", "click", "ms / 1000"),
+        }
+    )
+    log = Log.of(events)
+    encoder = Encoder.fit(log, roles, torch.arange(2))
+    view = EventView(Snapshot.at(log, Events.of(log, roles), encoder, 9, 4))
+    batch = view.batch(torch.arange(len(view)))
+    assert batch["item_id"].tolist() == [2, 3] and batch["label:click"].tolist() == [1, 1]
+    assert batch["history:shown"].tolist() == [[1, 0, 0, 0], [2, 1, 0, 0]]
+    assert batch["label:seconds"][0] == 2 and batch["label:seconds"][1].isnan()

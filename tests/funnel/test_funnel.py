@@ -8,21 +8,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.world import padded_ids
+from tests.funnel.rows import ROWS, given_ids, request
 from zoo.core.types import Candidates, Request
 from zoo.funnel import Funnel, SeenFilter, Trace
-
-ROW = st.lists(st.integers(0, 6), min_size=5, max_size=5)
-ROWS = st.lists(st.tuples(ROW, st.lists(st.integers(1, 6), max_size=4)), min_size=1, max_size=3)
-
-
-def request(rows: list[tuple[list[int], list[int]]]) -> Request:
-    return Request({"seen": padded_ids([seen for _, seen in rows], 4)})
-
-
-def given_ids(rows: list[tuple[list[int], list[int]]]) -> Candidates:
-    ids = torch.tensor([ids for ids, _ in rows])
-    return Candidates.of(ids, ids * 0.5, 1).with_columns(same=ids.float())
 
 
 def cut(keep: int) -> object:

@@ -104,7 +104,8 @@ class SchemaConfig:
         names = Counter(["user_id", "item_id", *self.user, *self.item, *self.context])
         twice = [name for name, count in names.items() if count > 1]
         given = {name: b.given for name, b in self.behaviours.items() if b.given}
-        wrong = [name for name in given.values() if name not in self.behaviours]
+        unknown = [name for name in given.values() if name not in self.behaviours]
+        wrong = {name: did_you_mean(name, self.behaviours) for name in unknown}
         demand(
             (not first.where, "behaviours must begin with one that counts every event (no where)"),
             (
@@ -113,8 +114,8 @@ class SchemaConfig:
             ),
             (not twice, f"item must not have names that others have, found {', '.join(twice)}"),
             *(
-                (False, f"behaviours must be given one of them, found {name!r}{_near(name, self.behaviours)}")
-                for name in wrong
+                (False, f"behaviours must be given one of them, found {name!r}{near}")
+                for name, near in wrong.items()
             ),
             (bool(wrong) or not _circles(given), "behaviours must not be given one another in a circle"),
             *(
@@ -166,10 +167,6 @@ def mistake_in(text: str) -> str:
     except UserError as error:
         return str(error)
     return ""
-
-
-def _near(name: str, valid: dict[str, BehaviourConfig]) -> str:
-    return did_you_mean(name, valid)
 
 
 def _circles(given: dict[str, str]) -> bool:

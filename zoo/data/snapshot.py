@@ -13,11 +13,10 @@ from zoo.core.types import Batch
 from zoo.data.encode import Encoder
 from zoo.data.log import Log
 from zoo.data.split import Events, Requests, every_event, padded
+from zoo.data.statistics import PRIOR_EVENTS
 
 DAY = 86400
 RECENT_DAYS = (30, 7)
-PRIOR_EVENTS = 5.0
-"""Smoothed rates start from the overall rate with the weight of this many events."""
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import pyarrow as pa
@@ -27,6 +27,7 @@ class Events:
         time: `(E,)` seconds since 1970 UTC.
         offsets: `(U + 1,)` user r has the events `offsets[r]:offsets[r + 1]`.
         flags: `(E,)` bool by behaviour: whether the event counts as it.
+        values: `(E,)` float by explicit behaviour, NaN where it has no number.
     """
 
     row: Tensor
@@ -34,6 +35,7 @@ class Events:
     time: Tensor
     offsets: Tensor
     flags: Mapping[str, Tensor]
+    values: Mapping[str, Tensor] = field(default_factory=dict)
 
     @classmethod
     def of(cls, log: Log, roles: SchemaConfig) -> Events:
@@ -44,7 +46,8 @@ class Events:
         table = log.events
         row, item, time = (tensor_of(table[name]) for name in ("user", "item", "time"))
         offsets = torch.searchsorted(row, torch.arange(log.users.num_rows + 1, dtype=row.dtype))
-        return cls(row.long(), item.long() + 1, time, offsets, flags_of(table, roles))
+        flags, values = flags_of(table, roles), values_of(table, roles)
+        return cls(row.long(), item.long() + 1, time, offsets, flags, values)
 
     @cached_property
     def compact(self) -> dict[str, tuple[Tensor, Tensor]]:
@@ -157,3 +160,18 @@ def flags_of(table: pa.Table, roles: SchemaConfig) -> dict[str, Tensor]:
             raise UserError(f"behaviours.{name}.where: {error}") from None
         flags[name] = torch.from_numpy(mask.to_numpy(zero_copy_only=False))
     return flags
+
+
+def values_of(table: pa.Table, roles: SchemaConfig) -> dict[str, Tensor]:
+    """`(E,)` float by explicit behaviour: its number, NaN where a row has none or does not count as it."""
+    flags = flags_of(table, roles)
+    values: dict[str, Tensor] = {}
+    for name, behaviour in roles.behaviours.items():
+        if behaviour.kind == "explicit":
+            try:
+                found = parse_expression(behaviour.value).values(table)
+            except UserError as error:
+                raise UserError(f"behaviours.{name}.value: {error}") from None
+            numbers = torch.from_numpy(found.to_numpy(zero_copy_only=False).copy()).float()
+            values[name] = numbers.masked_fill(~flags[name], torch.nan)
+    return values

@@ -25,21 +25,27 @@ class View(Protocol):
 
 @dataclass(frozen=True)
 class EventView:
-    """One row per event before the cut: the request just before it, and the item that it chose.
+    """One row per event before the cut: the request just before it, and its item.
+
+    What was shown and no more is left out by default: it is no choice, nor, to a retriever, the opposite of one.
 
     A batch holds the request's features `(B, …)`, the item's static ones `(B, …)` and the event's labels.
 
     Attributes:
         snapshot: The world at the cut.
         history_length: Of the histories, None for the snapshot's.
+        behaviour: Whose events are rows; by default those of what a user chose.
     """
 
     snapshot: Snapshot
     history_length: int | None = None
+    behaviour: str = ""
 
     def __post_init__(self) -> None:
         requests = every_event(self.snapshot.events, self.snapshot.stop)
-        object.__setattr__(self, "_requests", requests)
+        behaviour = self.behaviour or self.snapshot.encoder.roles.choice
+        counts = self.snapshot.events.flags[behaviour][requests.end]
+        object.__setattr__(self, "_requests", requests.take(counts.nonzero().squeeze(1)))
 
     def __len__(self) -> int:
         return len(self._requests)  # type: ignore[attr-defined]
@@ -52,7 +58,8 @@ class EventView:
         item = events.item[requests.end]
         static = self.snapshot.schema.having("item_id", "item")
         batch |= {feature.name: self.snapshot.catalogue[feature.name][item] for feature in static}
-        return batch | {f"label:{name}": flag[requests.end].float() for name, flag in events.flags.items()}
+        labels = {f"label:{name}": flag[requests.end].float() for name, flag in events.flags.items()}
+        return batch | labels | {f"label:{name}": x[requests.end] for name, x in events.values.items()}
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.datasets.acquire import acquire
 from benchmarks.datasets.cache import Prepared, prepare
 from benchmarks.datasets.config import DatasetConfig, load_config
-from benchmarks.datasets.report import Report
+from benchmarks.datasets.reading.report import Report
 from benchmarks.entries import config_names
 from zoo.core.errors import UserError, did_you_mean
 
@@ -31,7 +31,7 @@ def new(logs: Sequence[Path], name: str, out: Path | None, root: Path) -> int:
     """
     from rich.console import Console
 
-    from benchmarks.datasets.guess import guess
+    from benchmarks.datasets.guessing.guess import guess
 
     name = name or _name_of(logs[0])
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name):
@@ -62,8 +62,8 @@ def check(name: str, root: Path) -> int:
     """
     from rich.console import Console
 
-    from benchmarks.datasets.profile import profile
-    from benchmarks.datasets.show import print_profile
+    from benchmarks.datasets.profiling.profile import profile
+    from benchmarks.datasets.profiling.show import print_profile
 
     config, report = find(name, root), Report()
     prepared = _prepared(config, report)
@@ -86,7 +86,7 @@ def show(name: str, rows: int, root: Path) -> int:
     """
     from rich.console import Console
 
-    from benchmarks.datasets.show import print_encoded
+    from benchmarks.datasets.profiling.show import print_encoded
 
     if rows < 1:
         raise UserError(f"--rows: found {rows}, expected at least 1")

@@ -15,14 +15,14 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benchmarks.datasets.columnar import read_parquet
-from benchmarks.datasets.columns import LIST, TEXT, Cells, WrongType, as_whole
-from benchmarks.datasets.delimited import Delimited, read_delimited
-from benchmarks.datasets.jsonlines import read_json_lines
-from benchmarks.datasets.pieces import Column, Kind, Piece, listed
-from benchmarks.datasets.report import SAMPLES, Report
-from benchmarks.datasets.streams import Opened
-from benchmarks.datasets.times import UNITS
+from benchmarks.datasets.reading.columnar import read_parquet
+from benchmarks.datasets.reading.columns import LIST, TEXT, Cells, WrongType, as_whole
+from benchmarks.datasets.reading.delimited import Delimited, read_delimited
+from benchmarks.datasets.reading.jsonlines import read_json_lines
+from benchmarks.datasets.reading.pieces import Column, Kind, Piece, listed
+from benchmarks.datasets.reading.report import SAMPLES, Report
+from benchmarks.datasets.reading.streams import Opened
+from benchmarks.datasets.reading.times import UNITS
 from zoo.core.config import demand
 from zoo.core.errors import UserError, did_you_mean
 

@@ -19,9 +19,9 @@ from tiny_profile import (
     the_warning,
 )
 
-from benchmarks.datasets.advice import warnings_of
-from benchmarks.datasets.profile import profile
-from benchmarks.datasets.report import Report
+from benchmarks.datasets.profiling.advice import warnings_of
+from benchmarks.datasets.profiling.profile import profile
+from benchmarks.datasets.reading.report import Report
 from zoo.data.log import Log
 from zoo.data.roles import BehaviourConfig
 

@@ -43,7 +43,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def guess(monkeypatch: pytest.MonkeyPatch) -> None:
     """A guess that is always the same."""
-    module = ModuleType("benchmarks.datasets.guess")
+    module = ModuleType("benchmarks.datasets.guessing.guess")
     module.guess = lambda paths: f"# {' '.join(path.name for path in paths)}\n{YAML}"  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, module.__name__, module)
 

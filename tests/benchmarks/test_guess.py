@@ -1,4 +1,4 @@
-"""`benchmarks.datasets.guess`: from files to a config that reads them, with the evidence beside each."""
+"""`guessing.guess`: from files to a config that reads them, with the evidence beside each."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from benchmarks.datasets.acquire import acquire
 from benchmarks.datasets.config import DatasetConfig, load_config
-from benchmarks.datasets.guess import guess
+from benchmarks.datasets.guessing.guess import guess
 from zoo.core.errors import UserError
 from zoo.core.yaml import parse
 

@@ -22,8 +22,8 @@ from tiny_profile import (
 )
 
 from benchmarks.datasets import DatasetConfig
-from benchmarks.datasets.advice import warnings_of
-from benchmarks.datasets.leaks import _auc_of_counts, _correlation, leaks
+from benchmarks.datasets.profiling.advice import warnings_of
+from benchmarks.datasets.profiling.leaks import _auc_of_counts, _correlation, leaks
 from zoo.data.log import Log
 from zoo.data.roles import FeatureConfig
 from zoo.data.split import flags_of

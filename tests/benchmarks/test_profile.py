@@ -19,9 +19,9 @@ from tiny_profile import (
 )
 
 from benchmarks.datasets import DatasetConfig
-from benchmarks.datasets.advice import warnings_of
-from benchmarks.datasets.profile import Spread, profile
-from benchmarks.datasets.report import Report
+from benchmarks.datasets.profiling.advice import warnings_of
+from benchmarks.datasets.profiling.profile import Spread, profile
+from benchmarks.datasets.reading.report import Report
 from zoo.core.errors import UserError
 from zoo.data.log import Log
 from zoo.data.roles import BehaviourConfig, FeatureConfig, SchemaConfig

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.datasets import streams
+from benchmarks.datasets.reading import streams
 from benchmarks.datasets.tables import Kind, Report, TableConfig, read_table
 
 KINDS: dict[str, Kind] = {

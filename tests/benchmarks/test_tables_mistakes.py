@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as parquet
 import pytest
 
-from benchmarks.datasets import records, streams
+from benchmarks.datasets.reading import records, streams
 from benchmarks.datasets.tables import Kind, Report, TableConfig, read_table
 from zoo.core.errors import UserError
 

@@ -1,4 +1,4 @@
-"""`benchmarks.datasets.times`: every way to write a time, against Python's datetime."""
+"""`benchmarks.datasets.reading.times`: every way to write a time, against Python's datetime."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.datasets.columns import Cells, WrongType
-from benchmarks.datasets.times import expected, to_times
+from benchmarks.datasets.reading.columns import Cells, WrongType
+from benchmarks.datasets.reading.times import expected, to_times
 
 T = 1_588_327_445  # 2020-05-01 10:04:05 UTC
 NS = 10**9

@@ -8,9 +8,9 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.datasets import DatasetConfig
-from benchmarks.datasets.advice import warnings_of
-from benchmarks.datasets.profile import Profile, profile
-from benchmarks.datasets.report import Report
+from benchmarks.datasets.profiling.advice import warnings_of
+from benchmarks.datasets.profiling.profile import Profile, profile
+from benchmarks.datasets.reading.report import Report
 from zoo.data.log import Log
 from zoo.data.roles import BehaviourConfig, FeatureConfig, SchemaConfig
 

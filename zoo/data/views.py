@@ -27,7 +27,7 @@ class View(Protocol):
 class EventView:
     """One row per event before the cut: the request just before it, and its item.
 
-    What was shown and no more is left out by default: it is no choice, nor, to a retriever, the opposite of one.
+    What was only shown is left out by default: it is no choice, nor, to a retriever, the opposite of one.
 
     A batch holds the request's features `(B, …)`, the item's static ones `(B, …)` and the event's labels.
 

@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.datasets.config import DatasetConfig
-from benchmarks.datasets.coverage import Coverage, coverage
-from benchmarks.datasets.leaks import leaks
-from benchmarks.datasets.report import SAMPLES, Report
+from benchmarks.datasets.profiling.coverage import Coverage, coverage
+from benchmarks.datasets.profiling.leaks import leaks
+from benchmarks.datasets.reading.report import SAMPLES, Report
 from zoo.data.log import NOBODY, Log, Vector
 from zoo.data.roles import SchemaConfig
 from zoo.data.snapshot import DAY

@@ -12,12 +12,12 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from benchmarks.datasets.guess_columns import Profile
-from benchmarks.datasets.guess_schema import Guess, behaviours_of, context_of, feature_of, free_name
-from benchmarks.datasets.guess_tables import Table, Tables, tables_of
-from benchmarks.datasets.hints import snake
-from benchmarks.datasets.sniff import MAX_ROWS, sniff
-from benchmarks.datasets.times import to_times
+from benchmarks.datasets.guessing.guess_columns import Profile
+from benchmarks.datasets.guessing.guess_schema import Guess, behaviours_of, context_of, feature_of, free_name
+from benchmarks.datasets.guessing.guess_tables import Table, Tables, tables_of
+from benchmarks.datasets.guessing.hints import snake
+from benchmarks.datasets.guessing.sniff import MAX_ROWS, sniff
+from benchmarks.datasets.reading.times import to_times
 from zoo.core.errors import UserError
 
 _HEAD = f"""\

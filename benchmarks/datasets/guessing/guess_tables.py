@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from benchmarks.datasets.guess_columns import Profile
-from benchmarks.datasets.hints import TITLES, about, compact, role_of
-from benchmarks.datasets.sniff import Sample
+from benchmarks.datasets.guessing.guess_columns import Profile
+from benchmarks.datasets.guessing.hints import TITLES, about, compact, role_of
+from benchmarks.datasets.guessing.sniff import Sample
 from zoo.core.errors import UserError
 
 KEYS = {"users": "user_id", "items": "item_id"}

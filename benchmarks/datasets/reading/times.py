@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benchmarks.datasets.columns import (
+from benchmarks.datasets.reading.columns import (
     Cells,
     WrongType,
     by_hand,

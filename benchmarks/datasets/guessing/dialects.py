@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from benchmarks.datasets.delimited import SEPARATORS
-from benchmarks.datasets.hints import role_of
-from benchmarks.datasets.records import Block, Dialect, cut_at
+from benchmarks.datasets.guessing.hints import role_of
+from benchmarks.datasets.reading.delimited import SEPARATORS
+from benchmarks.datasets.reading.records import Block, Dialect, cut_at
 
 LINES = 200
 

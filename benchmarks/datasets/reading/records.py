@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.datasets.streams import read_text
+from benchmarks.datasets.reading.streams import read_text
 from zoo.core.errors import UserError
 
 MAX_RECORD = 2**24

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from benchmarks.datasets.profile import Profile
+from benchmarks.datasets.profiling.profile import Profile
 
 MANY_TIES = 0.2
 """Share of chosen events in ties, above which the order within a history is chance."""

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 
 import pyarrow as pa
 
-from benchmarks.datasets import columns, times
+from benchmarks.datasets.reading import columns, times
 from zoo.core.errors import UserError, did_you_mean
 
 Kind: TypeAlias = Literal["text", "number", "list", "time"]

@@ -12,9 +12,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as csv
 
-from benchmarks.datasets.columns import TEXT
-from benchmarks.datasets.pieces import Column, Piece, locate, shown
-from benchmarks.datasets.records import Block, Dialect, read_records
+from benchmarks.datasets.reading.columns import TEXT
+from benchmarks.datasets.reading.pieces import Column, Piece, locate, shown
+from benchmarks.datasets.reading.records import Block, Dialect, read_records
 from zoo.core.errors import UserError
 
 SEPARATORS = (",", "\t", ";", "|", "::", " ", ":")

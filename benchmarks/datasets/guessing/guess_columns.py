@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from benchmarks.datasets.columns import (
+from benchmarks.datasets.reading.columns import (
     JSON,
     WrongType,
     decoded,
@@ -20,7 +20,7 @@ from benchmarks.datasets.columns import (
     to_number,
     to_text,
 )
-from benchmarks.datasets.times import UNITS, to_times
+from benchmarks.datasets.reading.times import UNITS, to_times
 
 FORMATS = (
     "%Y-%m-%d %H:%M:%S",

@@ -11,10 +11,10 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from benchmarks.datasets.advice import warnings_of
 from benchmarks.datasets.config import DatasetConfig
-from benchmarks.datasets.coverage import coverage
-from benchmarks.datasets.profile import Profile, Spread
+from benchmarks.datasets.profiling.advice import warnings_of
+from benchmarks.datasets.profiling.coverage import coverage
+from benchmarks.datasets.profiling.profile import Profile, Spread
 from zoo.core.schema import Feature, Schema
 from zoo.data.encode import Encoder
 from zoo.data.log import Log

@@ -9,8 +9,8 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
-from benchmarks.datasets.pieces import Column, Piece, locate
-from benchmarks.datasets.streams import open_file
+from benchmarks.datasets.reading.pieces import Column, Piece, locate
+from benchmarks.datasets.reading.streams import open_file
 from zoo.core.errors import UserError
 
 ROWS = 2**20

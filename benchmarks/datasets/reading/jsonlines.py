@@ -11,9 +11,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.json as arrow_json
 
-from benchmarks.datasets.columns import JSON, LIST, is_list, is_text, parse_list
-from benchmarks.datasets.pieces import KEYS, Column, Piece, locate, shown
-from benchmarks.datasets.records import Block, Dialect, read_records
+from benchmarks.datasets.reading.columns import JSON, LIST, is_list, is_text, parse_list
+from benchmarks.datasets.reading.pieces import KEYS, Column, Piece, locate, shown
+from benchmarks.datasets.reading.records import Block, Dialect, read_records
 from zoo.core.errors import UserError
 
 

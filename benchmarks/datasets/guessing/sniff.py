@@ -11,9 +11,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as parquet
 
-from benchmarks.datasets.dialects import LINES, Cut, Option, cut_of, header_of, records_of
-from benchmarks.datasets.report import Report
-from benchmarks.datasets.streams import open_file, read_chunks, read_text
+from benchmarks.datasets.guessing.dialects import LINES, Cut, Option, cut_of, header_of, records_of
+from benchmarks.datasets.reading.report import Report
+from benchmarks.datasets.reading.streams import open_file, read_chunks, read_text
 from benchmarks.datasets.tables import Kind, TableConfig, read_table
 from zoo.core.errors import UserError
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from benchmarks.datasets.guess_columns import Profile
-from benchmarks.datasets.guess_tables import Table, counted
-from benchmarks.datasets.hints import (
+from benchmarks.datasets.guessing.guess_columns import Profile
+from benchmarks.datasets.guessing.guess_tables import Table, counted
+from benchmarks.datasets.guessing.hints import (
     EXPOSURES,
     LENGTHS,
     MOMENT,

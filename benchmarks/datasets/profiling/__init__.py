@@ -1,0 +1,1 @@
+"""What is in a log, what is odd about it, and how a model sees it."""

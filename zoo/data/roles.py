@@ -90,8 +90,8 @@ class BehaviourConfig:
 class SchemaConfig:
     """The roles of the columns: features of the user, the item and the moment, and the behaviours.
 
-    The first behaviour is the base: every event counts. The others are labels given the base. What is known of
-    a moment is known before an item is chosen: a price or a position belongs to an item, and would tell which.
+    The first behaviour is the base: every event counts. The others are labels given the base. What is known
+    of a moment is known before an item is chosen: a price or a position is an item's, and would tell which.
     """
 
     user: dict[str, FeatureConfig] = field(default_factory=dict)

@@ -101,8 +101,8 @@ def _attributes(config: type[Any]) -> dict[str, str]:
 def _measured(row: Row) -> str:
     newest = row.newest
     shown = columns(newest.stage, row.metrics)
-    seeds = ", ".join(str(run.record.seed) for run in row.runs)
-    lines = [f"`{newest.entry}` on {newest.dataset}, protocol `{newest.protocol}`, seeds {seeds}:", ""]
+    seeds = ", ".join(map(str, row.seed_numbers))
+    lines = [f"`{newest.entry}` on {newest.dataset}, protocol {row.protocol}, seeds {seeds}:", ""]
     lines += ["| metric | mean [95 % interval] |", "|---|---|"]
     lines += [f"| {label(metric)} | {cell(metric, row.metrics[metric])} |" for metric in shown]
     return "\n".join([*lines, "", "Made again by", "", "```bash", newest.command, "```"])

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from benchmarks.intervals import Interval, paired_difference
+from benchmarks.intervals import Interval
 from leaderboard import load
-from leaderboard.aggregate import Row, rows
+from leaderboard.aggregate import Row, difference_of, rows
 from leaderboard.metrics import label, number
 
 NONE = "No records yet: run `make quickstart`, then `python -m leaderboard publish runs` and `make docs`."
@@ -81,12 +81,15 @@ def _short(metric: str, value: float) -> str:
 
 def _dataset(found: Sequence[Row]) -> str:
     newest = max((row.newest for row in found), key=lambda record: record.created)
-    people = newest.population
-    seeds = sorted({run.record.seed for row in found for run in row.runs})
+    people = found[0].population
+    seeds = sorted({seed for row in found for seed in row.seed_numbers})
+    protocol, _, windows = found[0].protocol.partition(", ")
+    split = f"`{protocol}`, {windows}" if windows else f"`{protocol}`"
+    over = "users, seeds and windows" if windows else "users and seeds"
     return (
-        f"**{newest.dataset}**, protocol `{newest.protocol}`, seeds {', '.join(map(str, seeds))}: "
+        f"**{newest.dataset}**, protocol {split}, seeds {', '.join(map(str, seeds))}: "
         f"{people['requests_with_target']:.0f} test requests with a target, {people['new_users']:.0f} of all "
-        f"{people['requests']:.0f} by new users. Mean [95 % interval over users and seeds]."
+        f"{people['requests']:.0f} by new users. Mean [95 % interval over {over}]."
     )
 
 
@@ -114,12 +117,12 @@ def _place(table: Table, row: Row) -> tuple[int, float, str]:
 def _differences(metric: str, which: str, against: str, found: Sequence[Row]) -> list[str]:
     able = [row for row in found if metric in row.metrics]
     ours = [row for row in able if row.newest.stage == which]
-    others = [row for row in able if against in (row.newest.entry, row.newest.stage)]
+    others = [row for row in able if against in (row.newest.model, row.newest.stage)]
     return [_difference(metric, row, other) for row in ours for other in others if row is not other]
 
 
 def _difference(metric: str, row: Row, other: Row) -> str:
-    difference = paired_difference(row.seeds(metric), other.seeds(metric))
+    difference = difference_of(row, other, metric)
     bounds = "no interval: no values per user"
     if difference.lo is not None and difference.hi is not None:
         bounds = f"[{difference.lo:+.3f}, {difference.hi:+.3f}]"

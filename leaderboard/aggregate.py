@@ -18,6 +18,9 @@ from leaderboard.metrics import columns, merit
 
 T = TypeVar("T")
 
+COUNTS = {"requests", "requests_with_target", "new_users", "new_users_with_target", "targets"}
+"""What of a population is summed over windows."""
+
 BASELINES = {"recall": "recall/popular", "prerank": "rank/lr", "rank": "rank/lr"}
 """The entry that those of a stage must beat; a funnel must beat each recall entry alone."""
 
@@ -51,6 +54,24 @@ class Row:
             found[run.record.protocol].append(run)
         return found
 
+    @property
+    def protocol(self) -> str:
+        """The protocol, with the number of its windows where there are several."""
+        several = f", mean of {len(self.windows)} windows" if len(self.windows) > 1 else ""
+        return protocol_of(self.newest) + several
+
+    @property
+    def seed_numbers(self) -> list[int]:
+        """The seeds, each once."""
+        return sorted({run.record.seed for run in self.runs})
+
+    @property
+    def population(self) -> dict[str, float]:
+        """Who was measured, counts summed over windows and all else averaged."""
+        found = [runs[0].record.population for runs in self.windows.values()]
+        sums = {key: sum(one.get(key, 0.0) for one in found) for key in found[0]}
+        return {key: value / (1 if key in COUNTS else len(found)) for key, value in sums.items()}
+
     def seeds(self, metric: str) -> Seeds:
         """Mean and replicates of `metric` for each seed, each the mean over windows."""
         by_seed = _group(self.runs, lambda run: run.record.seed)
@@ -68,7 +89,7 @@ class Row:
             **{name: getattr(self.newest, name) for name in names},
             "protocol": protocol_of(self.newest),
             "windows": len(self.windows),
-            "seeds": sorted({run.record.seed for run in self.runs}),
+            "seeds": self.seed_numbers,
             "metrics": {metric: asdict(interval) for metric, interval in self.metrics.items()},
             "record_ids": [run.record.record_id for run in self.runs],
         }
@@ -191,7 +212,7 @@ def comparisons(board: Board, rows: Iterable[Row]) -> list[list[Comparison]]:
 
 
 def _is_baseline(record: Record, stage: str) -> bool:
-    return record.stage == "recall" if stage == "funnel" else record.entry == BASELINES.get(stage)
+    return record.stage == "recall" if stage == "funnel" else record.model == BASELINES.get(stage)
 
 
 def _requests(row: Row) -> dict[str, float]:
@@ -199,9 +220,14 @@ def _requests(row: Row) -> dict[str, float]:
     return {name: runs[0].record.population["requests"] for name, runs in row.windows.items()}
 
 
-def _compare(row: Row, other: Row, metric: str) -> Comparison:
+def difference_of(row: Row, other: Row, metric: str) -> Interval:
+    """The paired difference of two rows, with an interval that covers users, seeds and windows."""
     windows = [a - b for a, b in zip(row.by_window(metric), other.by_window(metric), strict=False)]
-    difference = over_windows(paired_difference(row.seeds(metric), other.seeds(metric)), windows)
+    return over_windows(paired_difference(row.seeds(metric), other.seeds(metric)), windows)
+
+
+def _compare(row: Row, other: Row, metric: str) -> Comparison:
+    difference = difference_of(row, other, metric)
     verdict = "better" if merit(metric, difference.mean) > 0 else "worse"
     if _requests(row) != _requests(other):
         difference, verdict = Interval(difference.mean), "cannot be paired: not the same requests"

@@ -43,7 +43,7 @@ def _fitting(board: Board, console: Console) -> tuple[Table, int]:
 def _table(board: Board, columns: Sequence[str]) -> Table:
     record = board.newest
     title = Text(f"{record.dataset} · {record.stage}", style="bold") + Text(
-        f"  {record.protocol}", style="not bold dim"
+        f"  {board.rows[0].protocol}", style="not bold dim"
     )
     table = Table(
         title=title, title_justify="left", title_style="", box=None, pad_edge=False, header_style="dim"
@@ -54,7 +54,7 @@ def _table(board: Board, columns: Sequence[str]) -> Table:
         table.add_column(Text(label(metric)), justify="right", no_wrap=True)
     for row in board.rows:
         cells = (_cell(board, row, metric) for metric in columns)
-        table.add_row(Text(row.newest.entry), str(len(row.runs)), *cells)
+        table.add_row(Text(row.newest.entry), str(len(row.seed_numbers)), *cells)
     return table
 
 

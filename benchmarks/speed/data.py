@@ -15,10 +15,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.csv as pcsv
 
+from benchmarks.speed.options import Options
+
 if TYPE_CHECKING:
     from zoo.data.log import Log
 
-USERS, ITEMS = 138_493, 26_744
+ROWS, USERS, ITEMS = 20_000_000, 138_493, 26_744
 BATCH, FEATURES, SAMPLES = 4096, 10, 4_000_000
 
 YAML = """\
@@ -30,8 +32,9 @@ schema:
 """
 
 
-def measure(rows: int) -> dict[str, float | str]:
+def measure(options: Options) -> dict[str, float | str]:
     """Times each step in a process of its own, so that its peak memory is its own."""
+    rows = options.rows or ROWS
     with tempfile.TemporaryDirectory() as temp:
         folder = Path(temp)
         generate(folder, rows)

@@ -24,6 +24,7 @@ PLANTED = {
     "records": ("benchmarks/record.py", "import torch"),
     "board": ("leaderboard/load.py", "import benchmarks.plan"),
     "indexes": ("zoo/recall/two_tower.py", "import hnswlib"),
+    "numba": ("zoo/core/topk.py", "import numba"),
     "lightning": ("zoo/funnel/trace.py", "import pytorch_lightning"),
     "datasets": ("benchmarks/world.py", "import datasets"),
 }

@@ -1,0 +1,41 @@
+"""What every measurement is told, and how two sides take turns."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Options:
+    """Options of the command line.
+
+    Attributes:
+        rows: Of the generated data, None for the size that docs/benchmarks.md names.
+        threads: Of each side.
+        repeats: Of each side.
+    """
+
+    rows: int | None = None
+    threads: int = 1
+    repeats: int = 3
+
+
+def versus(ours: Callable[[], float], peer: Callable[[], float], options: Options) -> dict[str, float | str]:
+    """Median seconds of both sides, measured in turns since the machine is shared, and their ratio.
+
+    Args:
+        ours: Runs our side once: its seconds, of what is to be compared alone.
+        peer: Likewise.
+        options: How many turns.
+    """
+    pairs = [(ours(), peer()) for _ in range(options.repeats)]
+    mine, theirs = (statistics.median(side) for side in zip(*pairs, strict=True))
+    ratio = statistics.median(their / my for my, their in pairs)
+    return {
+        "ours": round(mine, 4),
+        "peer": round(theirs, 4),
+        "ratio": round(ratio, 2),
+        "threads": options.threads,
+    }

@@ -84,7 +84,7 @@ def _advice(config: DatasetConfig) -> str:
 
 def _wanted(config: DatasetConfig) -> str:
     forms = [", ".join(source.files) for source in config.sources if source.files]
-    patterns = [name for table in config.tables.values() for name in table.files]
+    patterns = [name for table in config.tables.values() for name in table.patterns]
     return " or ".join(forms or [", ".join(patterns)])
 
 
@@ -102,7 +102,7 @@ def _folder(source: SourceConfig, config: DatasetConfig) -> Found:
         for archive in sorted(folder.glob("*.zip")) + sorted(folder.glob("*.whl")):
             if holds(archive, form):
                 return form, unzip(archive, form)
-    if any(folder.glob(name) for table in config.tables.values() for name in table.files):
+    if any(any(folder.glob(name)) for table in config.tables.values() for name in table.patterns):
         return source, {path.name: path for path in sorted(folder.iterdir()) if path.is_file()}
     raise Unavailable(f"{folder} does not hold {_wanted(config)}")
 

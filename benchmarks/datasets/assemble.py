@@ -47,16 +47,23 @@ def assembled(
     """
     tables = dict(raw) if raw is not None else _described(config, files, report)
     events = tables["events"]
-    if "time" not in events.column_names:
-        if config.clock == "seconds":
-            raise UserError(f"events: no column 'time', found {', '.join(events.column_names)}")
-        events = events.append_column("time", pa.array(np.zeros(events.num_rows, np.int64)))
     if config.filter.events:
         events = events.filter(parse_expression(config.filter.events).mask(events))
-    events = _core(events, config.filter.min_user_events, config.filter.min_item_events)
+    events = _core(_timed(events, config.clock), config.filter.min_user_events, config.filter.min_item_events)
     if not events.num_rows:
         raise UserError("events: no row is left" if config.filter.events else "events: there is no row")
     return Log.of(events, tables.get("users"), tables.get("items"), strict=bool(config.canonical))
+
+
+def _timed(events: pa.Table, clock: str) -> pa.Table:
+    """The events with the times that the clock allows, all of them 0 where there are none."""
+    if clock == "none":
+        events = events.select([name for name in events.column_names if name not in ("time", "order")])
+    if "time" in events.column_names:
+        return events
+    if clock == "seconds":
+        raise UserError(f"events: no column 'time', found {', '.join(events.column_names)}")
+    return events.append_column("time", pa.array(np.zeros(events.num_rows, np.int64)))
 
 
 def _described(config: DatasetConfig, files: Opened, report: Report) -> dict[str, pa.Table]:
@@ -85,7 +92,8 @@ def _wanted(config: DatasetConfig, name: str) -> dict[str, Kind]:
 def _has(config: DatasetConfig, name: str, key: str) -> bool:
     """Whether a table has a key: tables of clicks without users, items or times leave it out."""
     if key == "time":
-        return config.clock == "seconds" or "time" in config.tables[name].columns
+        named = "time" in config.tables[name].columns
+        return config.clock == "seconds" or (named and config.clock == "order")
     # A key is named in `columns`, or is so called in the file; a table of rows says that it has none.
     return config.tables[name].columns.get(key) != ""
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from benchmarks.datasets.tables import TableConfig
+from benchmarks.datasets.table_config import TableConfig
 from zoo.core.check import check
 from zoo.core.config import demand
 from zoo.core.mistakes import ConfigErrors
@@ -86,7 +86,8 @@ class DatasetConfig:
         users: Likewise, of users.
         items: Likewise, of items.
         filter: What is left out.
-        clock: Whether times are seconds, only the order of a user's events, or not there at all.
+        clock: Whether times are seconds, only the order of a user's events, or nothing: rows of a table have no
+            order, and times that the files hold are dropped, so that no history can follow them.
         canonical: `Log.sha256()` of its tables, the same from every source; empty for data that may change.
         statistics: Numbers for people to read, such as the rows of each table.
         name: The name of the file; do not write it.
@@ -114,7 +115,14 @@ class DatasetConfig:
     def __post_init__(self) -> None:
         described = bool(self.reader or self.events)
         own = [source.kind == "simulated" or bool(source.reader) for source in self.sources]
+        clocks = [name for name in self.schema.context if name not in self.schema.moments]
+        cut = [name for name in ("users", "items") if name in self.tables and self.tables[name].split]
         demand(
+            (not cut, f"{''.join(cut[:1])}.split: only events are published in parts"),
+            (
+                not clocks or self.clock == "seconds",
+                f"schema.context.{''.join(clocks[:1])} is made of the time, which clock: {self.clock} does not have",
+            ),
             (
                 described or any(own) or not own,
                 "events must say how the files read, or reader which reader does",

@@ -39,6 +39,18 @@ def test_listing_the_models_takes_no_time_and_no_torch() -> None:
     assert not loaded_by("import zoo; zoo.list_models()") & HEAVY
 
 
+@pytest.mark.parametrize(
+    "code",
+    [
+        "from benchmarks.cli import main; main(['list'])",
+        "from benchmarks.datasets import load_config; load_config('configs/datasets/kuairand_pure.yaml')",
+        "from zoo.data.expression import parse_expression; parse_expression('rating >= 4 and tag is null')",
+    ],
+)
+def test_what_only_reads_configs_loads_neither_arrow_nor_torch(code: str) -> None:
+    assert not loaded_by(code) & {"torch", "numpy", "pyarrow", "datasets"}
+
+
 @pytest.mark.parametrize("module", ["benchmarks", "leaderboard"])
 def test_help_is_quick(module: str) -> None:
     seconds, output = run("-m", module, "--help")

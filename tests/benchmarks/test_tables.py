@@ -161,13 +161,57 @@ def test_an_id_is_the_same_text_whatever_its_type(ids):
     assert read(data, "a.parquet", {"user_id": "text"})["user_id"].to_pylist() == ["1", "2"]
 
 
-@pytest.mark.parametrize("word", ["", "NA", "NaN", "nan", "null", "NULL", "\\N", '""', " "])
+@pytest.mark.parametrize("word", ["", "NA", "NaN", "nan", "null", "NULL", "None", "\\N", '""', " "])
 def test_words_for_no_value(word):
-    kinds: dict[str, Kind] = {"user_id": "text", "rating": "number", "city": "text"}
-    word_of_text = word.strip()
-    table = read(f"uid,rating,city\n1,{word},{word_of_text}\n2,5,Rome\n".encode(), kinds=kinds)
-    assert table["rating"].to_pylist() == [None, 5]
-    assert table["city"].to_pylist() == [None, "Rome"]
+    """Where a number or a time is expected they are none; in text, and in lists, they are a value like others."""
+    kinds: dict[str, Kind] = {"user_id": "text", "rating": "number", "time": "time", "city": "text"}
+    kinds["genres"] = "list"
+    in_text = word.strip()
+    data = f"uid,rating,ts,city,genres\n1,{word},1,{in_text},{in_text}\n2,5,{word},Rome,Drama\n".encode()
+    config = {"bad_rows": 0.5}  # a row without a time is bad
+    table = read(data, kinds=kinds, **config)
+    kept = None if in_text in ("", '""') else in_text
+    assert table.to_pylist() == [
+        {"user_id": "1", "rating": None, "time": 1, "city": kept, "genres": kept and [kept]}
+    ]
+
+
+def test_what_counts_as_empty_can_be_said():
+    kinds: dict[str, Kind] = {"rating": "number", "city": "text", "genres": "list"}
+    data = b"rating,city,genres\n-1,NA,-\n-10,-,NA\n,-1,a|-1\n"
+    table = read(data, kinds=kinds, empty=["-1", "-"])
+    assert table["rating"].to_pylist() == [None, -10, None]
+    assert table["city"].to_pylist() == ["NA", None, None]
+    assert table["genres"].to_pylist() == [None, ["NA"], ["a", "-1"]]
+    nothing = read(b"city,rating\n,\nNA,1\n", kinds={"city": "text", "rating": "number"}, empty=[])
+    assert nothing.to_pylist() == [{"city": "", "rating": None}, {"city": "NA", "rating": 1}]
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
+def test_a_category_called_na_is_kept_in_every_form(form):
+    cities = ["NA", "None", None, "Rome"]
+    data = {
+        "csv": "city,uid\n" + "".join(f"{city or ''},1\n" for city in cities),
+        "jsonl": "".join(json.dumps({"city": city, "uid": "1"}) + "\n" for city in cities),
+    }
+    raw = data[form].encode() if form in data else parquet_of(pa.table({"city": cities, "uid": ["1"] * 4}))
+    kinds: dict[str, Kind] = {"city": "text", "user_id": "text"}
+    assert read(raw, f"log.{form}", kinds)["city"].to_pylist() == cities
+
+
+def test_files_that_are_parts_of_a_split():
+    files = {
+        "a.csv": b"uid,rating\n1,4\n2,5\n",
+        "b-1.csv": b"uid,rating\n3,.5\n",
+        "b-2.csv": b"uid,rating\n4,1\n",
+        "c.csv": b"uid,rating\n5,2\n",
+    }
+    config = TableConfig(columns=COLUMNS, split={"test": "b-*.csv", "train": "a.csv", "validation": "c.csv"})
+    kinds: dict[str, Kind] = {"user_id": "text", "rating": "number"}
+    table = read_table("events", config, files, kinds, Report())
+    assert table["split"].type == pa.int64()
+    found = {row["user_id"]: (row["rating"], row["split"]) for row in table.to_pylist()}
+    assert found == {"1": (4, 0), "2": (5, 0), "3": (0.5, 2), "4": (1, 2), "5": (2, 1)}
 
 
 @pytest.mark.parametrize(
@@ -227,7 +271,7 @@ def test_what_is_finer_than_a_second_orders_the_events():
         (['["a", "b"]', "[]", "[1, null]"], "json", [["a", "b"], [], ["1"]]),
         (["['a', 'b']", "", "('c',)"], "json", [["a", "b"], None, ["c"]]),
         (["a, b", "c", ","], ",", [["a", "b"], ["c"], []]),
-        (["a::b", "NA", "c"], "::", [["a", "b"], None, ["c"]]),
+        (["a::b", "NA", "", "c"], "::", [["a", "b"], ["NA"], None, ["c"]]),
     ],
 )
 def test_cells_of_several_values(cells, separator, expected):

@@ -302,6 +302,12 @@ def test_lists():
         ),
         ({"time": "%Q"}, "time must be seconds"),
         ({"lists": {"a": ""}}, "lists must say what separates the values"),
+        ({"split": {"test": "b.csv"}}, "files must not be there where split names them"),
+        ({"files": [], "split": {"dev": "b.csv"}}, "split must be by train, validation, test, found dev"),
+        (
+            {"files": [], "split": {"test": "b.csv"}, "columns": {"split": "part"}},
+            "split must not be a column too: a row's part is told by its file",
+        ),
         ({"bad_rows": 1.0}, "bad_rows must be a share below 1, found 1.0"),
         ({"bad_rows": -0.1}, "bad_rows must be a share below 1, found -0.1"),
     ],
@@ -310,3 +316,9 @@ def test_what_is_wrong_with_a_config(options, message):
     with pytest.raises(ValueError) as error:
         TableConfig(**{"files": ["a.csv"]} | options)
     assert message in str(error.value)
+
+
+def test_a_file_in_two_parts_of_a_split():
+    files = {"a-test.csv": HEAD + GOOD, "b.csv": HEAD + GOOD}
+    message = failure(files, files=[], split={"train": "*.csv", "test": "a-*.csv"})
+    assert message == "events: a-test.csv is both train and test of the split"

@@ -6,12 +6,12 @@ import ast
 import math
 import reprlib
 from collections.abc import Iterator
-from typing import Literal, NoReturn, TypeAlias
-
-import pyarrow as pa
-import pyarrow.compute as pc
+from typing import TYPE_CHECKING, Literal, NoReturn, TypeAlias
 
 from zoo.core.errors import UserError, did_you_mean
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 MAX_DEPTH = 100
 
@@ -224,6 +224,8 @@ class Checker:
     def _described(self, node: ast.expr, kind: Kind) -> str:
         if self.table is None or kind == "flag" or not isinstance(node, ast.Name):
             return _NAMES[kind]
+        import pyarrow.compute as pc
+
         column = self.table[node.id]
         what = str(column.type) if kind == "other" else _NAMES[kind]
         row = pc.index(pc.is_valid(column), True).as_py()
@@ -236,6 +238,8 @@ def _plain(kind: Kind) -> Kind:
 
 
 def _kind_of(kind: pa.DataType) -> Kind:
+    import pyarrow as pa  # only here is there a table: a config is checked without Arrow
+
     if pa.types.is_dictionary(kind):
         return _kind_of(kind.value_type)
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):

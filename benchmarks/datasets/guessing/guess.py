@@ -7,6 +7,7 @@ import keyword
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,9 @@ def _table(table: Table, ours: Mapping[str, str], name: str) -> Iterator[str]:
     yield f"files: [{', '.join(map(_yaml, table.files))}]  # about {table.rows:,} rows"
     for option in table.sample.options:
         yield f"{option.key}: {_yaml(option.value)}{_told(option.why)}"
+    if words := {profile.name: profile.words for profile in table.rest if profile.words}:
+        empty = _yaml(sorted({"", *chain(*words.values())}))
+        yield f"empty: {empty}" + _told(f"? no value, in {', '.join(words)}; leave out what is a category")
     keys = [f"{key}: {_yaml(role.column)}{_told(role.why)}" for key, role in table.roles.items()]
     if table.is_headless:
         yield f"names: [{', '.join(map(_yaml, ours.values()))}]"

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from benchmarks.datasets.reading.columns import (
     JSON,
+    NULLS,
     WrongType,
     decoded,
     is_list,
@@ -66,7 +67,15 @@ class Profile:
         """The values as text without empty ones; none where a cell is a list or an object."""
         if self.is_nested:
             return pa.array([], pa.string())
-        return pc.drop_null(decoded(to_text(self.cells).values))
+        return pc.drop_null(decoded(to_text(self.cells, NULLS).values))
+
+    @property
+    def words(self) -> list[str]:
+        """The words for no value that are there, such as NA."""
+        if self.is_nested:
+            return []
+        there = pc.unique(decoded(to_text(self.cells).values)).to_pylist()
+        return sorted({*NULLS} & {*there})
 
     @property
     def is_nested(self) -> bool:

@@ -11,7 +11,7 @@ from zoo.core.errors import UserError, did_you_mean
 
 __all__ = ["NAMES", "VERSION", "Opened", "Raw", "reader"]
 
-VERSION = 2
+VERSION = 3
 """Raise it when a reader changes what it makes, so that caches of the old form are left alone."""
 
 _HELPERS = {"__init__", "films", "rows"}

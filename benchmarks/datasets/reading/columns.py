@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 NULLS = ("", "NA", "N/A", "NaN", "nan", "null", "NULL", "None", "\\N")
-"""Cells that stand for no value; spaces around them do not matter where a number or a time is expected."""
+"""Words for no value where a number, a time or an id is expected; spaces around them do not matter there."""
+
+NOTHING = ("",)
+"""What stands for no value in text, where nobody says more: a category may well be called NA."""
 
 TEXT = pa.dictionary(pa.int32(), pa.string())
 LIST = pa.list_(pa.string())
@@ -46,9 +49,14 @@ class Cells:
         return Cells(self.values.filter(good), None, None if self.rest is None else self.rest.filter(good))
 
 
-def to_text(column: pa.Array) -> Cells:
-    """Text of any column but lists; whole numbers have no decimals, so that 5.0 and 5 are the same id."""
-    if column.type == TEXT and not pc.any(pc.is_in(column.dictionary, value_set=pa.array(NULLS))).as_py():
+def to_text(column: pa.Array, empty: Collection[str] = NOTHING) -> Cells:
+    """Text of any column but lists; whole numbers have no decimals, so that 5.0 and 5 are the same id.
+
+    Args:
+        column: Of any type.
+        empty: Cells that stand for no value.
+    """
+    if column.type == TEXT and not pc.any(pc.is_in(column.dictionary, value_set=_words(empty))).as_py():
         return Cells(column)
     column = decoded(column)
     if pa.types.is_floating(column.type):
@@ -59,15 +67,20 @@ def to_text(column: pa.Array) -> Cells:
         text = column.cast(pa.string())
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
         raise WrongType("text") from None
-    return Cells(without_nulls(text).dictionary_encode())
+    return Cells(without(text, empty).dictionary_encode())
 
 
-def to_number(column: pa.Array) -> Cells:
-    """Whole numbers where all of the column are written so, doubles otherwise; true is 1 and false 0."""
+def to_number(column: pa.Array, empty: Collection[str] = ()) -> Cells:
+    """Whole numbers where all of the column are written so, doubles otherwise; true is 1 and false 0.
+
+    Args:
+        column: Of any type.
+        empty: Cells that stand for no value besides `NULLS`.
+    """
     column = decoded(column)
     kind = column.type
     if is_text(kind):
-        return _finite(*_parse_numbers(column))
+        return _finite(*_parse_numbers(column, empty))
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         return _finite(column.cast(pa.float64()), None)
     if kind == pa.uint64():
@@ -77,14 +90,20 @@ def to_number(column: pa.Array) -> Cells:
     raise WrongType("numbers")
 
 
-def to_lists(column: pa.Array, separator: str) -> Cells:
-    """Lists of texts without empty ones, from cells with a separator, JSON, or a column of lists."""
+def to_lists(column: pa.Array, separator: str, empty: Collection[str] = NOTHING) -> Cells:
+    """Lists of texts without empty ones, from cells with a separator, JSON, or a column of lists.
+
+    Args:
+        column: Of text or lists.
+        separator: Of the values of a cell.
+        empty: Cells that stand for no value.
+    """
     column = decoded(column)
     if is_list(column.type):
         return Cells(_compact(column.cast(LIST)))
     if not is_text(column.type) and not pa.types.is_null(column.type):
         column = to_text(column).values.dictionary_decode()
-    column = without_nulls(pc.utf8_trim_whitespace(column.cast(pa.string())))
+    column = without(pc.utf8_trim_whitespace(column.cast(pa.string())), empty)
     if separator == JSON:
         found = by_hand(column, parse_list, LIST)
         return Cells(_compact(found.values), found.bad)
@@ -108,10 +127,14 @@ def by_hand(column: pa.StringArray, parse: Callable[[str], Any], kind: pa.DataTy
     return Cells(found, wrong)
 
 
-def without_nulls(column: pa.StringArray) -> pa.StringArray:
-    """The column with null where a cell stands for no value."""
-    empty = pc.is_in(column, value_set=pa.array(NULLS))
+def without(column: pa.StringArray, words: Collection[str]) -> pa.StringArray:
+    """The column with null where a cell is one of some words."""
+    empty = pc.is_in(column, value_set=_words(words))
     return pc.if_else(empty, pa.scalar(None, pa.string()), column) if pc.any(empty).as_py() else column
+
+
+def _words(words: Collection[str]) -> pa.StringArray:
+    return pa.array(list(words), pa.string())
 
 
 def first_cast(column: pa.Array, *kinds: pa.DataType) -> pa.Array | None:
@@ -166,10 +189,12 @@ def decoded(column: pa.Array) -> pa.Array:
     return column.dictionary_decode() if pa.types.is_dictionary(column.type) else column
 
 
-def _parse_numbers(column: pa.Array) -> tuple[pa.Array, pa.BooleanArray | None]:
+def _parse_numbers(column: pa.Array, empty: Collection[str]) -> tuple[pa.Array, pa.BooleanArray | None]:
+    if words := set(empty) - set(NULLS):  # such as -1, which would be a number
+        column = without(pc.utf8_trim_whitespace(column.cast(pa.string())), words)
     if (numbers := _cast_numbers(column)) is not None:
         return numbers, None
-    column = without_nulls(pc.utf8_trim_whitespace(column.cast(pa.string())))
+    column = without(pc.utf8_trim_whitespace(column.cast(pa.string())), NULLS)
     if pc.any(flags := pc.match_substring_regex(column, _FLAG)).as_py():
         one = pc.if_else(pc.equal(pc.utf8_lower(column), "true"), "1", "0")
         column = pc.if_else(flags, one, column)

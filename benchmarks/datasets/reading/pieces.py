@@ -27,6 +27,7 @@ class Column:
         theirs: The file's name.
         separator: Of the values of a list, empty where a cell cannot be cut.
         unit: Of times.
+        empty: Cells that stand for no value; in keys, numbers and times `columns.NULLS` do so too.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Column:
     kind: Kind
     separator: str = ""
     unit: str = "seconds"
+    empty: Sequence[str] = columns.NOTHING
 
     def read(self, cells: pa.Array) -> columns.Cells:
         """The cells as what is wanted; in a key an empty one is bad as well.
@@ -48,14 +50,17 @@ class Column:
 
     def _as_kind(self, cells: pa.Array) -> columns.Cells:
         if self.kind == "list":
-            return columns.to_lists(cells, self.separator)
+            return columns.to_lists(cells, self.separator, self.empty)
         if self.kind == "time":
-            return times.to_times(cells, self.unit)
-        return columns.to_number(cells) if self.kind == "number" else columns.to_text(cells)
+            return times.to_times(cells, self.unit, self.empty)
+        if self.kind == "number":
+            return columns.to_number(cells, self.empty)
+        # Somebody called null is nobody, far more often than not.
+        return columns.to_text(cells, {*columns.NULLS, *self.empty} if self.name in KEYS else self.empty)
 
     def fault(self, cell: object) -> str:
         """What a message says of a cell that is bad."""
-        if cell is None or (isinstance(cell, str) and cell.strip() in columns.NULLS):
+        if cell is None or (isinstance(cell, str) and cell.strip() in {*columns.NULLS, *self.empty}):
             return f"{self.theirs} is empty, expected a value"
         what = {"number": "expected a number", "list": "expected a list"}.get(self.kind, "")
         return f"{self.theirs} is {shown(cell)}, {what or times.expected(self.unit, str(cell))}"

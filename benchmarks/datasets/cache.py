@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 
 from benchmarks.datasets.acquire import Unavailable, acquire, folder_of, simulated
 from benchmarks.datasets.config import DatasetConfig
+from benchmarks.datasets.downloads import cache_root
 from benchmarks.datasets.readers import VERSION
 from benchmarks.datasets.tables import Report
 from zoo.core.errors import UserError
@@ -50,17 +51,25 @@ def prepare(
 
     Safe for many processes at once, and to be killed at any moment.
 
+    Args:
+        config: The dataset.
+        cache_dir: The folder of the cache.
+        report: Told what was read and which rows were bad, also when that was long ago.
+
     Raises:
         UserError: No source has the data, or the cache can't be written.
     """
-    root = Path(cache_dir or os.environ.get("ZOO_CACHE") or Path.home() / ".cache" / "funnelzoo")
+    root = cache_root(cache_dir)
     # What the tables are, not what the config says of them: new prose or roles need no new download.
     recipe = f"{VERSION}:{config.canonical or config.recipe + _stamps(config)}"
     path = root / "datasets" / f"{config.name}-{hashlib.sha256(recipe.encode()).hexdigest()[:16]}"
-    log = _load(path, config.canonical or _recorded(path))
+    log, report = _load(path, config.canonical or _recorded(path)), report or Report()
     if log is None:
-        log = acquire(config, report)
-        _store(config, log, path)
+        log = acquire(config, report, root)
+        _store(config, log, report, path)
+    else:
+        with suppress(OSError, ValueError):  # Only for people to read: the tables are there without it.
+            report.read((path / "report.json").read_text(encoding="utf-8"))
     return Prepared(log, config.fingerprint(config.canonical or _recorded(path)), path)
 
 
@@ -111,7 +120,7 @@ def _load_table(path: Path) -> Any:
     return table if all(column.num_chunks == 1 for column in table.columns) else table.combine_chunks()
 
 
-def _store(config: DatasetConfig, log: Log, path: Path) -> None:
+def _store(config: DatasetConfig, log: Log, report: Report, path: Path) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _sweep(path)
@@ -124,6 +133,7 @@ def _store(config: DatasetConfig, log: Log, path: Path) -> None:
                     table.save_to_disk(str(whole / name))
             _store_oracle(config, whole)
             (whole / "sha256.json").write_text(f'"{log.sha256()}"')
+            (whole / "report.json").write_text(report.dumps(), encoding="utf-8")
             _publish(whole, path)
     except OSError as error:
         reason = f"cannot write the cache ({error.strerror or error})"

@@ -9,8 +9,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from benchmarks.datasets.acquire import acquire
-from benchmarks.datasets.cache import Prepared, prepare
+from benchmarks.datasets.cache import prepare
 from benchmarks.datasets.config import DatasetConfig, load_config
 from benchmarks.datasets.reading.report import Report
 from benchmarks.entries import config_names
@@ -66,7 +65,7 @@ def check(name: str, root: Path) -> int:
     from benchmarks.datasets.profiling.show import print_profile
 
     config, report = find(name, root), Report()
-    prepared = _prepared(config, report)
+    prepared = prepare(config, report=report)
     found = profile(prepared.log, config, report)
     console = Console()
     console.print(f"{config.name} in {prepared.path}", markup=False, highlight=False, soft_wrap=True)
@@ -109,16 +108,6 @@ def find(name: str, root: Path) -> DatasetConfig:
         known = ", ".join(names) or "none"
         raise UserError(f"no dataset {name!r}{near} in {root / 'datasets'}, found {known}")
     return load_config(root / "datasets" / f"{name}.yaml")
-
-
-def _prepared(config: DatasetConfig, report: Report) -> Prepared:
-    prepared = prepare(config, report=report)
-    may_be_bad = any(table.bad_rows for table in config.tables.values())
-    local = all(source.kind == "folder" for source in config.sources)
-    if not report.files and may_be_bad and local:
-        # The cache does not remember how many rows were bad, so its files are read again.
-        acquire(config, report)
-    return prepared
 
 
 def _name_of(log: Path) -> str:

@@ -108,13 +108,29 @@ def test_check_takes_a_file_too(folder: Path) -> None:
     assert main(["data", "check", str(folder / "configs" / "datasets" / "web.yaml")]) == 0
 
 
-def test_check_counts_bad_rows_the_second_time_as_well(
-    folder: Path, capsys: pytest.CaptureFixture[str]
+def test_check_tells_of_bad_rows_also_when_the_files_were_read_long_ago(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (folder / "logs" / "events.csv").write_text(LOG + "u1,i1,noon,1,web\n")
     for _ in range(2):
         assert main(["data", "check", "web"]) == 0
-        assert "1 of 71 rows read are bad and left out (events.csv:72: " in capsys.readouterr().out
+        out = capsys.readouterr().out
+        assert "rows read: 71, of which bad: 1" in out
+        assert "1 of 71 rows read are bad and left out (events.csv:72: " in out
+        monkeypatch.setattr("benchmarks.datasets.cache.acquire", lambda *_: pytest.fail("read again"))
+
+
+def test_a_damaged_report_is_no_reason_to_read_again(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["data", "check", "web"]) == 0
+    (report,) = (folder / "cache" / "datasets").glob("*/report.json")
+    monkeypatch.setattr("benchmarks.datasets.cache.acquire", lambda *_: pytest.fail("read again"))
+    for text in ("", "{", '[{"table": "events"}]', "[3]", '{"a": 1}'):
+        report.write_text(text)
+        capsys.readouterr()
+        assert main(["data", "check", "web"]) == 0
+        assert "rows read" not in capsys.readouterr().out
 
 
 def test_statistics_that_differ_exit_with_1(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

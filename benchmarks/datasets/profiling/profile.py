@@ -82,7 +82,7 @@ class Profile:
         early: By column of the items that looks like a time, the share of events before it.
         passed_over: Share of the exposures that were nothing else; None where there are no exposures.
         leaks: What a feature tells that it should not know.
-        rows: Rows read from files; 0 if they came from the cache.
+        rows: Rows that were read from the files that the config describes, maybe long ago.
         bad: Of these, rows left out.
         samples: The first bad rows.
         same_time: Whether all events have one time, though times should tell something.

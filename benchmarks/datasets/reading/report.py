@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 
 from zoo.core.errors import UserError
 
@@ -43,6 +44,27 @@ class Report:
         report.rows += rows
         report.bad += bad
         report.samples += list(samples)[: SAMPLES - len(report.samples)]
+
+    def dumps(self) -> str:
+        """All of it as JSON, to be kept beside the tables."""
+        rows = [{"table": of, "file": file} | asdict(report) for (of, file), report in self.files.items()]
+        return json.dumps(rows, indent=1)
+
+    def read(self, text: str) -> None:
+        """Takes over what `dumps` wrote.
+
+        Raises:
+            ValueError: The text is nothing of the kind.
+        """
+        try:
+            self.files |= {
+                (str(row["table"]), str(row["file"])): FileReport(
+                    int(row["rows"]), int(row["bad"]), [str(sample) for sample in row["samples"]]
+                )
+                for row in json.loads(text)
+            }
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"no report of what was read: {error}") from None
 
     def check(self, table: str, allowed: float) -> None:
         """Refuses a table with too many bad rows.

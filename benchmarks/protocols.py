@@ -106,10 +106,16 @@ class FixedSplit:
     Attributes:
         kind: Always fixed.
         validation: Share of the training events that is for selection where no part was published for it.
+        requests: One for each `user`, with all measured events as its answers; or one at each measured `event` but
+            a user's first, with all before it as history, as sessions are measured. Then users that are for
+            selection are drawn whole.
+        repeats: Whether what is in the history may be recommended once more, and be right.
     """
 
     kind: Literal["fixed"]
     validation: float = 0.1
+    requests: Literal["user", "event"] = "user"
+    repeats: bool = False
 
     def __post_init__(self) -> None:
         demand((0 < self.validation < 1, f"validation must be a share, found {self.validation}"))
@@ -202,6 +208,11 @@ class ProtocolConfig:
         """One protocol for each window to measure; itself where there is one only."""
         several = isinstance(self.split, WindowSplit) and self.fold is None
         return [replace(self, fold=fold) for fold in range(self.folds)] if several else [self]
+
+    @property
+    def repeats(self) -> bool:
+        """Whether what is in the history may be recommended once more."""
+        return isinstance(self.split, FixedSplit) and self.split.repeats
 
     @property
     def leak(self) -> str:

@@ -15,7 +15,7 @@ from benchmarks.protocols import FixedSplit, LeaveOneOut, ProtocolConfig, Random
 from zoo.core.errors import UserError
 from zoo.data.log import Log, tie_hash
 from zoo.data.snapshot import DAY
-from zoo.data.split import Events, Requests, window
+from zoo.data.split import Events, Requests, every_event, window
 
 TRAIN, VALIDATION, TEST = 0, 1, 2
 Parts: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
@@ -97,6 +97,7 @@ class ByUser:
         stop: `(U,)` where the measured events of each user begin.
         end: `(U,)` where they end.
         before: `(U,)` where those of the part before begin, if it can be trained on.
+        each: Whether every measured event but a user's first is a request of its own.
     """
 
     events: Events
@@ -104,6 +105,7 @@ class ByUser:
     stop: Tensor
     end: Tensor
     before: Tensor | None = None
+    each: bool = False
 
     @property
     def measured(self) -> Moment:
@@ -111,8 +113,11 @@ class ByUser:
         return self._moment(self.name, self.stop)
 
     def requests(self) -> Requests:
-        """A request for each user with measured events, all of them its answers."""
-        return self._requests(self.stop, self.end)
+        """A request for each user with measured events, all of them its answers; or one at each event."""
+        if not self.each:
+            return self._requests(self.stop, self.end)
+        asked = every_event(self.events, self.end)
+        return asked.take((asked.end >= self.stop[asked.row]) & ~asked.new)
 
     def earlier(self) -> list[tuple[Moment, Requests]]:
         """The part before, where there is one."""
@@ -166,6 +171,8 @@ def _parts(log: Log, protocol: ProtocolConfig) -> Parts:
     parts: Parts = log.events["split"].to_numpy().copy()
     if not (parts == VALIDATION).any() and protocol.window == "validation":
         # Chosen on a part of what is for training: the published test is not for choosing.
+        if split.requests == "event":
+            draw = tie_hash(user, user, protocol.tie_seed) / 2.0**64
         parts[(parts == TRAIN) & (draw < split.validation)] = VALIDATION
         parts[log.events["split"].to_numpy() == TEST] = 3
     return parts
@@ -190,7 +197,8 @@ def split_of(protocol: ProtocolConfig, events: Events, log: Log) -> Split:
     parts = torch.from_numpy(log.events["split"].to_numpy().copy())
     part = TEST if testing else VALIDATION
     stop, end = (events.offsets[:-1] + _count(events, parts < limit) for limit in (part, part + 1))
-    return ByUser(events, f"{split.kind}, {protocol.window}, {split}", stop, end)
+    each = isinstance(split, FixedSplit) and split.requests == "event"
+    return ByUser(events, f"{split.kind}, {protocol.window}, {split}", stop, end, each=each)
 
 
 def _end(last: Tensor, few: Tensor, events: Events) -> Tensor:

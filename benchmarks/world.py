@@ -76,7 +76,7 @@ class World:
         """Encoded requests, with all that each user has `seen`."""
         snapshot = self.snapshot(moment)
         seen = snapshot.history(requests, self.config.schema.base)
-        return Request(snapshot.requests(requests) | {"seen": seen})
+        return Request(snapshot.requests(requests) | {"seen": seen[:, :0] if self.protocol.repeats else seen})
 
     @cached_property
     def measured(self) -> Request:

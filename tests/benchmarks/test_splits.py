@@ -8,6 +8,8 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 from tiny_world import world as tiny
 
 from benchmarks.datasets import DatasetConfig
@@ -140,6 +142,51 @@ def test_without_a_published_part_selection_takes_some_of_training_and_none_of_t
     assert {user: sorted(after) for user, (_, after) in asked(tested).items()} == {
         u: sorted(v) for u, v in test.items()
     }
+
+
+@settings(deadline=None, max_examples=25)
+@given(seed=st.integers(0, 10**6), window=st.sampled_from(["test", "validation"]), parts=st.booleans())
+def test_sessions_are_asked_at_every_event_but_the_first(seed: int, window: str, parts: bool) -> None:
+    """Against a loop over plain sessions: whole ones are for training, for selection or the test."""
+    draw = np.random.default_rng(seed)
+    kinds = draw.choice([0, 0, 1, 2] if parts else [0, 0, 2], 12)
+    sizes = draw.integers(1, 6, 12)
+    data = [
+        (f"s{session:02}", f"i{draw.integers(6)}", place, int(kinds[session]))
+        for session in range(12)
+        for place in range(sizes[session])
+    ]
+    split = FixedSplit("fixed", validation=0.4, requests="event", repeats=True)
+    assume((kinds == 0).any())
+    world = make(data, split, clock="order", window=window)
+    known = world.events.known(world.moment.stop)
+    users, items = world.log.users["user_id"].to_pylist(), world.log.items["item_id"].to_pylist()
+    learned = {users[row] for row in world.events.row[known].tolist()}
+    chosen = {row[0] for row in data if row[3] == (2 if window == "test" else 1)}
+    if window == "validation" and not (kinds == 1).any():
+        # Drawn from those for training, each as a whole.
+        chosen = {row[0] for row in data if row[3] == 0} - learned
+    before = {row[0] for row in data if row[3] < (2 if window == "test" else 1)}
+    assert learned == before - chosen
+    expected = sorted(
+        (session, [row[1] for row in own[:place]], own[place][1])
+        for session, own in by_user(data).items()
+        if session in chosen
+        for place in range(1, len(own))
+    )
+    requests = world.requests
+    rows = [getattr(requests, name).tolist() for name in ("row", "end", "stop")]
+    found = []
+    for row, end, stop in zip(*rows, strict=True):
+        first = int(world.events.offsets[row])
+        assert stop == end + 1
+        history = [items[item - 1] for item in world.events.item[first:end].tolist()]
+        found.append((users[row], history, items[int(world.events.item[end]) - 1]))
+    assert sorted(found) == expected
+    assert not requests.new.any()
+    if expected:
+        assert world.targets[:, 0].tolist() == world.events.item[requests.end].tolist()
+        assert world.measured.features["seen"].shape == (len(expected), 0)
 
 
 def test_a_random_split_is_seeded_and_of_the_size_that_was_asked() -> None:

@@ -16,16 +16,15 @@ from zoo.core.errors import UserError
 
 
 def read(files: Opened) -> Raw:
-    """The raw tables; a session is a user, a time a place in it, the last of each test session the test."""
+    """The raw tables; a session is a user, a time a place in it, and test sessions are the test as a whole."""
     train = json.loads(content(files, "train_sessions.json"))
     test = json.loads(content(files, "test_sessions.json"))
     whole = train + sessions(test["seq"], test["label"])
     table = events({str(number): row for number, row in enumerate(whole, 1)}, 0)
     sizes = np.array([len(row) for row in whole])
-    ends = np.cumsum(sizes)
-    split = np.zeros(len(table), np.int64)
-    split[ends[len(train) :] - 1] = 2
-    place = np.arange(len(table)) - np.repeat(ends - sizes, sizes)
+    starts = np.cumsum(sizes) - sizes
+    split = np.repeat(np.where(np.arange(len(whole)) < len(train), 0, 2), sizes)
+    place = np.arange(len(table)) - np.repeat(starts, sizes)
     table = table.drop_columns("split").append_column("split", pa.array(split))
     return {"events": table.append_column("time", pa.array(place))}
 

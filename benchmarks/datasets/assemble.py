@@ -50,13 +50,20 @@ def assembled(
     if "time" not in events.column_names:
         if config.clock == "seconds":
             raise UserError(f"events: no column 'time', found {', '.join(events.column_names)}")
-        events = events.append_column("time", pa.array(np.zeros(events.num_rows, np.int64)))
+        events = _timeless(events)
+    elif config.clock == "none":
+        # Times that are there only sometimes, or tell a label, must not even order the rows.
+        events = _timeless(events.drop_columns("time"))
     if config.filter.events:
         events = events.filter(parse_expression(config.filter.events).mask(events))
     events = _core(events, config.filter.min_user_events, config.filter.min_item_events)
     if not events.num_rows:
         raise UserError("events: no row is left" if config.filter.events else "events: there is no row")
     return Log.of(events, tables.get("users"), tables.get("items"), strict=bool(config.canonical))
+
+
+def _timeless(events: pa.Table) -> pa.Table:
+    return events.append_column("time", pa.array(np.zeros(events.num_rows, np.int64)))
 
 
 def _described(config: DatasetConfig, files: Opened, report: Report) -> dict[str, pa.Table]:
@@ -69,7 +76,7 @@ def _described(config: DatasetConfig, files: Opened, report: Report) -> dict[str
 def _wanted(config: DatasetConfig, name: str) -> dict[str, Kind]:
     """The columns of a table that something asks for, and how each has to be read."""
     schema, named = config.schema, config.tables[name].columns
-    features = {"events": schema.moments, "users": schema.user, "items": schema.item}[name]
+    features = {"events": schema.moments | schema.shown, "users": schema.user, "items": schema.item}[name]
     kinds: dict[str, Kind] = {}
     if name == "events":
         kinds |= {role: kind for role, kind in ROLES.items() if role in named}
@@ -77,7 +84,9 @@ def _wanted(config: DatasetConfig, name: str) -> dict[str, Kind]:
             kinds |= {column: _kind(column, expression) for column in sorted(expression.columns)}
     elif "title" in named:
         kinds["title"] = "text"
+    numbers = {column: kind for column, kind in kinds.items() if ROLES.get(column) == "number"}
     kinds |= {feature.of or column: _of(feature) for column, feature in features.items()}
+    kinds |= numbers  # a position may be a category to models, and stays a number
     keys = {key: kind for key, kind in KEYS[name].items() if _has(config, name, key)}
     return kinds | keys
 

@@ -120,7 +120,8 @@ class Snapshot:
     def _features(self) -> tuple[Feature, ...]:
         """The encoder's features and the numeric statistics, with the scale of the latter before the cut."""
         seen = self._statistics(every_event(self.events, self.stop))
-        item = {name: x[1:] for name, x in self.catalogue.items() if x.is_floating_point()}
+        own = self.encoder.roles.item  # whose numbers are features already
+        item = {n: x[1:] for n, x in self.catalogue.items() if x.is_floating_point() and n not in own}
         return (
             *self.encoder.features(self.history_length),
             *(numeric(name, "user", x) for name, x in seen.items()),

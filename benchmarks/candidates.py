@@ -12,6 +12,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from benchmarks.protocols import CandidatesConfig
 from benchmarks.splits import Moment
 from benchmarks.world import World, seeded
 from zoo.core.schema import Feature, Schema
@@ -86,6 +87,13 @@ class CandidateMaker:
     world: World
     seed: int
 
+    @property
+    def config(self) -> CandidatesConfig:
+        """How the protocol wants them."""
+        config = self.world.protocol.candidates
+        assert isinstance(config, CandidatesConfig)
+        return config
+
     def window(
         self, moment: Moment, requests: Requests, models: Mapping[str, RetrievalModel]
     ) -> tuple[Batch, Batch]:
@@ -96,7 +104,7 @@ class CandidateMaker:
             requests: Later than that.
             models: The channels by entry name, fitted on that share.
         """
-        quota = self.world.protocol.candidates.quota
+        quota = self.config.quota
         channels = [Channel(name.split("/")[-1], model, quota) for name, model in models.items()]
         request = self.world.request(requests, moment)
         found = Funnel([("recall", Recall(channels)), ("merge", Merge()), ("exposure", SeenFilter())])(
@@ -120,7 +128,7 @@ class CandidateMaker:
         Columns such as ranks must be seen among all of them, as they will be when serving, so the draw of
         negatives comes after.
         """
-        config, generator = self.world.protocol.candidates, seeded(self.seed)
+        config, generator = self.config, seeded(self.seed)
         hard = choose(found, config.from_recall, positives, generator)
         taken = torch.cat([request.features["seen"], positives, found], dim=1)
         easy = uniform(self.world.snapshot().schema.n_items, config.uniform, taken, generator)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from benchmarks.plan import Plan
 
 CONFIGS = Path("configs")
-HEADLINE = ("ndcg@10", "recall@50", "auc/watch", "auc/like", "latency_ms/p50")
-"""Metrics shown on the line of a finished run, those it has."""
+HEADLINE = ("ndcg@10", "recall@50", "auc/", "mrr/", "latency_ms/p50")
+"""Metrics shown on the line of a finished run, those it has; of tasks the first two."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -157,12 +157,18 @@ def _tell(console: Console, outcome: Outcome, number: str, total: str) -> None:
     if record.status == "failed":
         text = f"FAILED {record.error}"
     else:
-        shown = [f"{name} {record.metrics[name].mean:.3f}" for name in HEADLINE if name in record.metrics]
+        names = [name for part in HEADLINE for name in _named(record.metrics, part)]
+        shown = [f"{name} {record.metrics[name].mean:.3f}" for name in names]
         took = f"{outcome.seconds:.1f} s" if outcome.seconds else "has a record"
         text = "  ".join([*shown, took])
     place = f"[{number:>{len(total)}}/{total}]" if number else " " * (2 * len(total) + 3)
     line = f"{place} {outcome.spec.entry} seed {outcome.spec.seed}: {text}"
     console.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def _named(metrics: Iterable[str], part: str) -> list[str]:
+    """The metric of that name, or the first two whose names begin so."""
+    return [name for name in metrics if name == part or (part.endswith("/") and name.startswith(part))][:2]
 
 
 def _device() -> str:

@@ -6,12 +6,14 @@ import json
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from benchmarks.candidates import CandidateMaker, RankData, rank_schema, recipe, stacked
 from benchmarks.fit import Artifacts, fit, new_model
 from benchmarks.machine import PeakMemory
+from benchmarks.shown import ShownData
 from benchmarks.splits import Moment
 from benchmarks.world import World
 from zoo.core.errors import UserError
@@ -55,9 +57,11 @@ class Components:
         return model
 
     def rank(self, entry: Entry, config: Entry, seed: int) -> RankModel:
-        """A pre-rank or rank entry fitted on the training candidates of a run's config."""
-        data = self.candidates(config, seed)
-        key = self._recipe(entry, seed) | {"data": recipe(config, self.fingerprint, seed)}
+        """A pre-rank or rank entry fitted on the rows that were shown, or on a run's training candidates."""
+        shown = self.world.protocol.shown
+        data = self.shown if shown else self.candidates(config, seed)
+        rows = config["protocol"] if shown else recipe(config, self.fingerprint, seed)
+        key = self._recipe(entry, seed) | {"data": rows}
         model = self._fitted(entry, data.schema, seed, key, lambda _: data.train)
         assert isinstance(model, RankModel)
         return model
@@ -74,6 +78,11 @@ class Components:
             return model
         return self.rank(entry, config, seed)
 
+    @cached_property
+    def shown(self) -> ShownData:
+        """What was shown, made once for all runs."""
+        return ShownData.of(self.world)
+
     def candidates(self, config: Entry, seed: int) -> RankData:
         """The candidates of a run after recall, made once for each seed and set of channels."""
 
@@ -86,7 +95,7 @@ class Components:
     def _make_candidates(self, config: Entry, seed: int) -> RankData:
         world, snapshot = self.world, self.world.snapshot()
         maker = CandidateMaker(world, seed)
-        names = world.protocol.candidates.channels
+        names = maker.config.channels
         earlier = world.split.earlier()
         if not earlier:
             kind = world.protocol.split.kind

@@ -40,7 +40,12 @@ class Measured:
             self.metrics[name] = user_interval(self.arrays[f"user/{name}"])
 
     def add_pooled(self, name: str, value: float | Tensor, replicates: Tensor | None = None) -> None:
-        """A metric of all requests together, with its value `(R,)` under the shared resamples if known."""
+        """A metric of all requests together, with its value `(R,)` under the shared resamples if known.
+
+        It is left out where it is not defined, as an AUC without positives.
+        """
+        if np.isnan(float(value)):
+            return
         if replicates is None:
             self.metrics[name] = Interval(float(value))
             return
@@ -119,24 +124,68 @@ def add_tasks(measured: Measured, predicted: Batch, candidates: Batch, schema: S
     weights = resamples(users)
     for task in schema.tasks:
         defined = mask & (candidates[f"label:{task.given}"] > 0) if task.given else mask
-        logits, labels, group = (
-            x[defined] for x in (predicted[task.name], candidates[f"label:{task.name}"], rows)
-        )
-        measured.add_pooled(
-            f"auc/{task.name}", M.auc(logits, labels), M.auc_replicates(logits, labels, group, weights)
-        )
-        value, per_user = M.gauc(logits, labels, group, users)
-        size = torch.bincount(group, minlength=users).float().masked_fill(per_user.isnan(), 0)
-        measured.add_pooled(f"gauc/{task.name}", value, _ratio(weights, per_user.nan_to_num() * size, size))
-        loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, labels, reduction="none")
-        count = torch.bincount(group, minlength=users).float()
-        total = torch.bincount(group, loss, minlength=users)
-        measured.add_pooled(f"logloss/{task.name}", M.log_loss(logits, labels), _ratio(weights, total, count))
-        probability = logits.sigmoid()
-        expected, observed = (torch.bincount(group, x, minlength=users) for x in (probability, labels))
-        value = M.pcoc(probability, labels)
-        measured.add_pooled(f"pcoc/{task.name}", value, _ratio(weights, expected, observed))
-        measured.add_pooled(f"ece/{task.name}", M.ece(probability, labels))
+        found = (predicted[task.name], candidates[f"label:{task.name}"], rows)
+        add_task(measured, task.name, *(x[defined] for x in found), weights)
+
+
+def add_task(
+    measured: Measured,
+    task: str,
+    logits: Tensor,
+    labels: Tensor,
+    group: Tensor,
+    weights: Tensor,
+    by_user: bool = True,
+) -> None:
+    """The same for one task at the `(M,)` places where it is defined; what is defined nowhere is left out.
+
+    Args:
+        measured: Added to.
+        task: Its name.
+        logits: `(M,)`.
+        labels: `(M,)` 0 or 1.
+        group: `(M,)` the user of each.
+        weights: `(R, G)` how often each resample draws each group of users, those that are equal modulo G.
+        by_user: Whether groups are users, so that an AUC of each means something.
+    """
+    unit, units = group % weights.shape[1], weights.shape[1]
+
+    def summed(values: Tensor, where: Tensor = unit) -> Tensor:
+        return torch.bincount(where, values, minlength=units)
+
+    area, areas = M.auc(logits, labels), M.auc_replicates(logits, labels, unit, weights)
+    measured.add_pooled(f"auc/{task}", area, areas)
+    if by_user:
+        value, per_user = M.gauc(logits, labels, group)
+        size = torch.bincount(group).float().masked_fill(per_user.isnan(), 0)
+        folded = torch.arange(len(size)) % units
+        above, below = summed(per_user.nan_to_num() * size, folded), summed(size, folded)
+        measured.add_pooled(f"gauc/{task}", value, _ratio(weights, above, below))
+    loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, labels, reduction="none")
+    value = M.log_loss(logits, labels)
+    measured.add_pooled(
+        f"logloss/{task}", value, _ratio(weights, summed(loss), summed(torch.ones_like(loss)))
+    )
+    probability = logits.sigmoid()
+    value = M.pcoc(probability, labels)
+    measured.add_pooled(f"pcoc/{task}", value, _ratio(weights, summed(probability), summed(labels)))
+    measured.add_pooled(f"ece/{task}", M.ece(probability, labels))
+
+
+def add_mean(measured: Measured, name: str, values: Tensor, user: Tensor, weights: Tensor) -> None:
+    """A mean over requests with an interval over users.
+
+    Args:
+        measured: Added to.
+        name: Of the metric.
+        values: `(N,)`, NaN where a request has none.
+        user: `(N,)`.
+        weights: `(R, G)`, as of `add_task`.
+    """
+    known, units = ~values.isnan(), weights.shape[1]
+    unit, values = user[known] % units, values[known].double()
+    ratio = _ratio(weights, torch.bincount(unit, values, units), torch.bincount(unit, minlength=units))
+    measured.add_pooled(name, values.mean(), ratio)
 
 
 def add_survival(measured: Measured, traced: Mapping[str, Candidates], targets: Tensor) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from benchmarks.datasets import DatasetConfig
 from benchmarks.protocols import ProtocolConfig
+from benchmarks.shown import population as shown_population
 from benchmarks.world import World
 from zoo.data.log import Log
 
@@ -19,6 +20,16 @@ RATIOS = {"span_days": 3.0, "target_span_days": 3.0, "targets_per_request": 2.0,
 """How many times larger a number of one window may be before choosing on the other is doubtful."""
 NEW = 0.2
 """Likewise the difference of the shares of new users."""
+COLUMNS = (
+    "requests",
+    "rows",
+    "targets_per_request",
+    "span_days",
+    "gap_days",
+    "training_events",
+    "training_rows",
+)
+"""What a table shows, and behind it the positives of each task where rows were shown."""
 
 
 def populations(config: DatasetConfig, protocol: ProtocolConfig, log: Log) -> dict[str, Population]:
@@ -26,7 +37,8 @@ def populations(config: DatasetConfig, protocol: ProtocolConfig, log: Log) -> di
     found = {}
     for window in ("validation", "test"):
         for one in replace(protocol, window=window, fold=None).each:
-            found[one.label] = World(config, one, log).population()
+            world = World(config, one, log)
+            found[one.label] = shown_population(world) if one.shown else world.population()
     return found
 
 
@@ -44,7 +56,7 @@ def differences(found: dict[str, Population]) -> list[str]:
             told.append(
                 f"{key} is {one.get(key, 0.0):g} in validation and {other.get(key, 0.0):g} in the test"
             )
-    new = [side.get("new_users", 0.0) / max(side.get("requests", 0.0), 1.0) for side in sides]
+    new = [_new(side) for side in sides]
     if abs(new[0] - new[1]) > NEW:
         told.append(f"{new[0]:.0%} of users are new in validation and {new[1]:.0%} in the test")
     return told
@@ -54,10 +66,16 @@ def table(found: dict[str, Population]) -> Table:
     """The populations, one row for each window."""
     from rich.table import Table
 
-    keys = ("requests", "targets_per_request", "span_days", "gap_days", "training_events")
+    every = dict.fromkeys(key for population in found.values() for key in population)
+    keys = [key for key in COLUMNS if key in every] + [key for key in every if key.startswith("positives/")]
     shown = Table("window", "new users", *(key.replace("_", " ") for key in keys), title_justify="left")
     for label, population in found.items():
-        new = population["new_users"] / max(population["requests"], 1)
         cells = [f"{population[key]:g}" if key in population else "" for key in keys]
-        shown.add_row(label.split("/")[1], f"{new:.0%}", *cells)
+        shown.add_row(label.split("/")[1], f"{_new(population):.0%}", *cells)
     return shown
+
+
+def _new(population: Population) -> float:
+    """The share of the measured users who did nothing before; a user has one request where users are not told."""
+    users = population.get("users", population.get("requests", 0.0))
+    return population.get("new_users", 0.0) / max(users, 1.0)

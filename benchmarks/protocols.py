@@ -15,6 +15,7 @@ class CandidatesConfig:
     """The frozen candidates on which models after recall are trained and judged.
 
     Attributes:
+        kind: Always recall; it need not be written.
         channels: Recall entries that find them.
         quota: Items from each channel.
         from_recall: Candidates per request kept of what the channels found.
@@ -22,6 +23,7 @@ class CandidatesConfig:
         cuts: Shares of the log, in time, after which training candidates are made.
     """
 
+    kind: Literal["recall"] = field(default="recall", kw_only=True)
     channels: list[str]
     quota: int = 100
     from_recall: int = 80
@@ -39,6 +41,19 @@ class CandidatesConfig:
                 f"cuts must be shares between 0 and 1, found {self.cuts}",
             ),
         )
+
+
+@dataclass(frozen=True)
+class ShownConfig:
+    """What was shown is what models after recall are trained and judged on.
+
+    Attributes:
+        kind: Always shown.
+        behaviour: Whose events are rows, such as `impression`; all events if empty.
+    """
+
+    kind: Literal["shown"]
+    behaviour: str = ""
 
 
 @dataclass(frozen=True)
@@ -160,7 +175,7 @@ class ProtocolConfig:
         ndcg_at: Cut-offs of NDCG.
     """
 
-    candidates: CandidatesConfig
+    candidates: CandidatesConfig | ShownConfig
     name: str = ""
     version: int = 1
     split: SplitConfig = field(default_factory=TimeSplit)
@@ -174,7 +189,12 @@ class ProtocolConfig:
     ndcg_at: list[int] = field(default_factory=lambda: [10, 20])
 
     def __post_init__(self) -> None:
+        one_row = self.shown and isinstance(self.split, LeaveOneOut)
         demand(
+            (
+                not one_row,
+                "candidates that were shown cannot be split by leave_one_out, which tears requests",
+            ),
             (self.version >= 1, f"version must be at least 1, found {self.version}"),
             (
                 self.fold is None or 0 <= self.fold < self.folds,
@@ -189,6 +209,11 @@ class ProtocolConfig:
             (_cut_offs(self.recall_at), f"recall_at must be cut-offs of at least 1, found {self.recall_at}"),
             (_cut_offs(self.ndcg_at), f"ndcg_at must be cut-offs of at least 1, found {self.ndcg_at}"),
         )
+
+    @property
+    def shown(self) -> bool:
+        """Whether models after recall rank what was shown."""
+        return isinstance(self.candidates, ShownConfig)
 
     @property
     def folds(self) -> int:

@@ -9,17 +9,18 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from benchmarks import evaluate, latency
+from benchmarks import evaluate, latency, shown_metrics
 from benchmarks.components import Components
 from benchmarks.evaluate import Measured
 from benchmarks.plan import RunSpec
+from benchmarks.shown import population as shown_population
 from benchmarks.world import World, by_targets, segment_names
 from zoo.bundle import build_funnel, entries_of, save_funnel, save_model
 from zoo.core.errors import UserError
 from zoo.core.types import Candidates, Request
-from zoo.data.views import CandidateView
+from zoo.data.views import CandidateView, View
 from zoo.funnel import Funnel, Recall, Trace
-from zoo.training import EmbeddingRetrieval
+from zoo.training import EmbeddingRetrieval, RankModel
 
 EVAL_CHUNK = 64
 """Requests evaluated at once; no metric depends on it."""
@@ -50,7 +51,8 @@ class Runner:
         if spec.stage not in measure:
             raise UserError(f"{spec.entry}: a {spec.stage} entry is measured in a funnel, list it in one")
         measured = measure[spec.stage](spec, folder)
-        return measured, self.world.population()
+        shown = self.world.protocol.shown and spec.stage in ("prerank", "rank")
+        return measured, shown_population(self.world) if shown else self.world.population()
 
     def _recall(self, spec: RunSpec, folder: Path) -> Measured:
         model, k = self.components.recall(spec.config, spec.seed), max(self.world.protocol.recall_at)
@@ -73,20 +75,29 @@ class Runner:
         return measured
 
     def _rank(self, spec: RunSpec, folder: Path) -> Measured:
-        data = self.components.candidates(spec.config, spec.seed)
         model = self.components.rank(spec.config, spec.config, spec.seed)
+        measured, shown = Measured(), self.world.protocol.shown
+        view = self._measure_shown(measured, model) if shown else self._measure_found(measured, model, spec)
+        measured.add_costs(model.cost)
+        # One request whose candidates are joined already: what the model itself takes.
+        rows = torch.arange(min(len(view), latency.WARM_UP + latency.REQUESTS))
+        measured.add_numbers(latency.single(model.probabilities, [view.batch(row) for row in rows.split(1)]))
+        save_model(model, self.world.store, folder / "model", card(spec, measured))
+        return measured
+
+    def _measure_found(self, measured: Measured, model: RankModel, spec: RunSpec) -> View:
+        data = self.components.candidates(spec.config, spec.seed)
         rows = torch.arange(len(data.test))
         with torch.no_grad():
             parts = [model(data.test.batch(chunk)) for chunk in rows.split(EVAL_CHUNK)]
         logits = {name: torch.cat([_wide(part[name], data.test) for part in parts]) for name in parts[0]}
-        measured = Measured()
         evaluate.add_tasks(measured, logits, data.test.candidates, data.schema)
-        measured.add_costs(model.cost)
-        # One request whose candidates are joined already: what the model itself takes.
-        batches = [data.test.batch(row) for row in rows.split(1)]
-        measured.add_numbers(latency.single(model.probabilities, batches))
-        save_model(model, self.world.store, folder / "model", card(spec, measured))
-        return measured
+        return data.test
+
+    def _measure_shown(self, measured: Measured, model: RankModel) -> View:
+        data, choice = self.components.shown, self.world.config.schema.choice
+        shown_metrics.measure(measured, shown_metrics.predicted(model, data, choice), data, choice)
+        return data.test
 
     def _funnel(self, spec: RunSpec, folder: Path) -> Measured:
         stages = spec.config["stages"]

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
-from typing import Any, Protocol, TypeAlias
+from typing import Protocol
 
-import numpy as np
-import pyarrow as pa
 import torch
 from torch import Tensor
 
-from benchmarks.protocols import FixedSplit, LeaveOneOut, ProtocolConfig, RandomSplit, TimeSplit, WindowSplit
-from zoo.core.errors import UserError
-from zoo.data.log import Log, tie_hash
+from benchmarks.parts import TEST, VALIDATION
+from benchmarks.protocols import (
+    CandidatesConfig,
+    FixedSplit,
+    LeaveOneOut,
+    ProtocolConfig,
+    TimeSplit,
+    WindowSplit,
+)
+from zoo.data.log import Log
 from zoo.data.snapshot import DAY
 from zoo.data.split import Events, Requests, every_event, window
-
-TRAIN, VALIDATION, TEST = 0, 1, 2
-Parts: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,12 @@ class Split(Protocol):
 
     def earlier(self) -> list[tuple[Moment, Requests]]:
         """Requests before the measured ones and what was known then: what models after recall train on."""
+
+    def until(self) -> Tensor:
+        """`(U,)` end of each user's measured events; they begin where the known ones stop."""
+
+    def past(self, index: Tensor) -> Tensor:
+        """`(N,)` where the history of the events at `index` ends when each is asked for on its own."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +90,14 @@ class InTime:
             (self._moment(name, cut), window(self.events, cut, stop, self.share))
             for (name, cut), stop in zip(self.cuts[:-1], stops, strict=True)
         ]
+
+    def until(self) -> Tensor:
+        """Up to the end of the measured window."""
+        return self.events.before(self.end)
+
+    def past(self, index: Tensor) -> Tensor:
+        """Right before each request, later than the cut too: features are as of the request."""
+        return self.events.past(index)
 
     def _moment(self, name: str, cut: int) -> Moment:
         return Moment(name, self.events.before(cut), cut)
@@ -125,57 +141,23 @@ class ByUser:
             return []
         return [(self._moment(f"{self.name}, before", self.before), self._requests(self.before, self.stop))]
 
+    def until(self) -> Tensor:
+        """Up to where the measured part ends."""
+        return self.end
+
+    def past(self, index: Tensor) -> Tensor:
+        """What is for training and earlier in time: nothing where there are no times."""
+        return self.events.earlier(index, self.stop)
+
     def _requests(self, stop: Tensor, end: Tensor) -> Requests:
         row = (end > stop).nonzero().squeeze(1)
-        first = self.events.offsets[row]
-        return Requests(row, stop[row], end[row], self.events.time[stop[row]], stop[row] == first)
+        stop, first = stop[row], self.events.offsets[row]
+        past = stop if self.events.request is None else self.events.request[stop].maximum(first)
+        return Requests(row, past, end[row], self.events.time[stop], past == first, stop)
 
     def _moment(self, name: str, stop: Tensor) -> Moment:
         known = self.events.time[self.events.known(stop)]
         return Moment(name, stop, int(known.max()) + 1 if len(known) else 0)
-
-
-def ready(log: Log, protocol: ProtocolConfig, clock: str) -> Log:
-    """The log in the order that a protocol wants: ties by its seed, parts of a user one after another.
-
-    Raises:
-        UserError: The data does not have what the split needs.
-    """
-    split = protocol.split
-    if isinstance(split, TimeSplit | WindowSplit) and clock != "seconds":
-        raise UserError(f"protocol {protocol.name}: a {split.kind} split needs times, the dataset has none")
-    if isinstance(split, LeaveOneOut) and clock == "none":
-        raise UserError(f"protocol {protocol.name}: leave one out needs an order of events, there is none")
-    if not isinstance(split, FixedSplit | RandomSplit):
-        names = [name for name in log.events.column_names if name != "split"]
-        return Log(log.events.select(names), log.users, log.items).with_ties(protocol.tie_seed, again=True)
-    parts = _parts(log, protocol)
-    place = log.events.column_names.index("split") if "split" in log.events.column_names else None
-    events = log.events if place is None else log.events.remove_column(place)
-    events = events.append_column("split", pa.array(parts))
-    return Log(events, log.users, log.items).with_ties(protocol.tie_seed, again=True)
-
-
-def _parts(log: Log, protocol: ProtocolConfig) -> Parts:
-    """`(E,)` 0 for training, 1 for validation, 2 for the test, by what is published or by a seeded hash."""
-    user, item = (log.events[name].to_numpy() for name in ("user", "item"))
-    row = np.arange(len(user))
-    split = protocol.split
-    draw = tie_hash(row, user + item, protocol.tie_seed) / 2.0**64
-    if isinstance(split, RandomSplit):
-        edges = [split.train, split.train + split.validation]
-        return np.searchsorted(edges, draw, side="right").astype(np.int64)
-    assert isinstance(split, FixedSplit)
-    if "split" not in log.events.column_names:
-        raise UserError(f"protocol {protocol.name}: the dataset has no published split, no column 'split'")
-    parts: Parts = log.events["split"].to_numpy().copy()
-    if not (parts == VALIDATION).any() and protocol.window == "validation":
-        # Chosen on a part of what is for training: the published test is not for choosing.
-        if split.requests == "event":
-            draw = tie_hash(user, user, protocol.tie_seed) / 2.0**64
-        parts[(parts == TRAIN) & (draw < split.validation)] = VALIDATION
-        parts[log.events["split"].to_numpy() == TEST] = 3
-    return parts
 
 
 def split_of(protocol: ProtocolConfig, events: Events, log: Log) -> Split:
@@ -212,7 +194,8 @@ def _count(events: Events, mask: Tensor) -> Tensor:
 
 def _time(split: TimeSplit, protocol: ProtocolConfig, events: Events) -> InTime:
     share = split.train if protocol.window == "validation" else split.train + split.validation
-    shares = [cut for cut in sorted(protocol.candidates.cuts) if cut < share] + [share]
+    earlier = protocol.candidates.cuts if isinstance(protocol.candidates, CandidatesConfig) else []
+    shares = [cut for cut in sorted(earlier) if cut < share] + [share]
     stop = share + (split.validation if protocol.window == "validation" else 1)
     cuts = [(f"{one:g}", events.cut(one)) for one in shares]
     return InTime(events, cuts, events.cut(stop), protocol.history_share)

@@ -76,6 +76,8 @@ class _Job:
         split = to_plain(protocol)
         if self.stage == "recall":
             del split["candidates"]  # nothing a recall model does depends on them
+        elif not protocol.shown:
+            del split["candidates"]["kind"]  # records from before there was another kind keep their ids
         config = {**self.config, "dataset": suite.dataset, "protocol": split}
         only = [f"entries=[{self.name}]", "funnels=[]"]
         if self.stage == "funnel":

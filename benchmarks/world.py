@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 
 from benchmarks.datasets import DatasetConfig
+from benchmarks.parts import ready
 from benchmarks.protocols import ProtocolConfig
-from benchmarks.splits import Moment, Split, ready, split_of
+from benchmarks.splits import Moment, Split, split_of
 from zoo.core.errors import UserError, did_you_mean
 from zoo.core.types import Request
 from zoo.data.encode import Encoder

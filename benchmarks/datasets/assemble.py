@@ -76,7 +76,7 @@ def _described(config: DatasetConfig, files: Opened, report: Report) -> dict[str
 def _wanted(config: DatasetConfig, name: str) -> dict[str, Kind]:
     """The columns of a table that something asks for, and how each has to be read."""
     schema, named = config.schema, config.tables[name].columns
-    features = {"events": schema.moments, "users": schema.user, "items": schema.item}[name]
+    features = {"events": schema.moments | schema.shown, "users": schema.user, "items": schema.item}[name]
     kinds: dict[str, Kind] = {}
     if name == "events":
         kinds |= {role: kind for role, kind in ROLES.items() if role in named}
@@ -84,7 +84,9 @@ def _wanted(config: DatasetConfig, name: str) -> dict[str, Kind]:
             kinds |= {column: _kind(column, expression) for column in sorted(expression.columns)}
     elif "title" in named:
         kinds["title"] = "text"
+    numbers = {column: kind for column, kind in kinds.items() if ROLES.get(column) == "number"}
     kinds |= {feature.of or column: _of(feature) for column, feature in features.items()}
+    kinds |= numbers  # a position may be a category to models, and stays a number
     keys = {key: kind for key, kind in KEYS[name].items() if _has(config, name, key)}
     return kinds | keys
 

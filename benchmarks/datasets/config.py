@@ -126,7 +126,7 @@ class DatasetConfig:
             (
                 described or any(own) or not own,
                 "events must say how the files read, or reader which reader does",
-            )
+            ),
         )
 
     @property
@@ -142,13 +142,22 @@ class DatasetConfig:
         if not self.canonical:
             sources = [(source.kind, source.at, source.options) for source in self.sources]
             tables = {name: asdict(table) for name, table in self.tables.items()}
-            parts += [sources, tables, asdict(self.schema)]
+            parts += [sources, tables, roles_of(self.schema)]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def fingerprint(self, canonical: str) -> str:
         """Hash of all that a run can see: the tables (their hash) and their roles, not the prose."""
-        seen = json.dumps([canonical, asdict(self.schema), self.clock], sort_keys=True)
+        seen = json.dumps([canonical, roles_of(self.schema), self.clock], sort_keys=True)
         return hashlib.sha256(seen.encode()).hexdigest()
+
+
+LATER = ("shown",)
+"""Parts of a schema that came after the first records: left out of hashes where empty, so that those hold."""
+
+
+def roles_of(schema: SchemaConfig) -> dict[str, Any]:
+    """A schema as hashes see it."""
+    return {name: part for name, part in asdict(schema).items() if part or name not in LATER}
 
 
 def load_config(path: str | Path) -> DatasetConfig:

@@ -16,6 +16,7 @@ from zoo.data.store import History, Store
 from zoo.funnel import FeatureJoin, Funnel, Score, SeenFilter
 from zoo.funnel.merge import concatenate
 from zoo.training import RankModel, RetrievalModel, ZooModel
+from zoo.training.rank import unknown
 
 CHUNK = 1024
 """Rows scored at once."""
@@ -145,9 +146,8 @@ class Bundle:
     def _predict(self, batch: Batch) -> Batch:
         """Probabilities; columns that only other stages could have made are taken to be average."""
         assert isinstance(self.model, RankModel)
-        like = batch["item_id"].float()
         missing = [f for f in self.model.schema.having("column") if f.name not in batch]
-        return self.model.probabilities(batch | {f.name: torch.full_like(like, f.mean) for f in missing})
+        return self.model.probabilities(batch | {f.name: unknown(f, batch["item_id"]) for f in missing})
 
 
 def columns_of(rows: Any) -> dict[str, list[Any]]:

@@ -30,7 +30,8 @@ def check(node: Node, cls: type[T], key: str = "") -> T:
 
     Understood are nested dataclasses, Optional, list, tuple[T, ...], dict[str, T], Literal, int, float, str,
     bool, Any, and unions of dataclasses, told apart by a `tag: ClassVar[str]` (`{tag: {…}}`) or by their
-    first field, a Literal (`{name: hnswlib, …}`). An int may stand for a float; nothing else is converted.
+    first field, a Literal (`{name: hnswlib, …}`), which may be left out where one class alone has a default
+    for it. An int may stand for a float; nothing else is converted.
 
     Args:
         node: The mapping with its places.
@@ -121,7 +122,9 @@ class _Walk:
             return self.one_key(node, {cls.tag: cls for cls in classes}, key)
         name = _fields(classes[0])[0].name
         by_tag = {tag: cls for cls in classes for tag in get_args(_hints(cls)[name])}
-        chosen = node.get(name)
+        chosen, usual = node.get(name), [cls for cls in classes if not _is_required(_fields(cls)[0])]
+        if chosen is None and len(usual) == 1:
+            return self.record(node, usual[0], key)
         if chosen is None:
             return self.bad(node, _join(key, name), f"missing required key (expected {_one_of(by_tag)})")
         tag = self.leaf(chosen, Literal[tuple(by_tag)], _join(key, name))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -71,7 +71,13 @@ class Encoder:
         users = log.users.take(pa.array(known.numpy()))
         events = log.events if past is None else log.events.filter(pa.array(past.numpy()))
         vocabularies, edges, scales = {}, {}, {}
-        for table, features in ((users, roles.user), (log.items, roles.item), (events, roles.moments)):
+        tables = (
+            (users, roles.user),
+            (log.items, roles.item),
+            (events, roles.moments),
+            (events, roles.shown),
+        )
+        for table, features in tables:
             for name, config in features.items():
                 column = column_of(table, name, config)
                 if config.kind != "numeric":
@@ -135,6 +141,16 @@ class Encoder:
             for name, config in self.roles.moments.items()
         }
 
+    def shown(self, log: Log) -> Batch:
+        """`(E,)` features of the item as it was shown, in the log's order."""
+        columns = {name: column_of(log.events, name, config) for name, config in self.roles.shown.items()}
+        return {name: self.encode(name, self.roles.shown[name], column) for name, column in columns.items()}
+
+    def shown_features(self) -> tuple[Feature, ...]:
+        """What they are to a schema: columns that only rows which were shown have."""
+        made = (self._feature(name, "column", config) for name, config in self.roles.shown.items())
+        return tuple(replace(feature, of="shown") for feature in made)
+
     def unknown_moments(self, rows: int) -> Batch:
         """The same features where nothing is known of the moment."""
         return {name: self.encode(name, c, [None] * rows) for name, c in self.roles.moments.items()}
@@ -189,8 +205,8 @@ class Encoder:
             raw = json.loads(text)
             roles = raw.pop("roles")
             parts = {
-                part: {name: FeatureConfig(**config) for name, config in roles[part].items()}
-                for part in ("user", "item", "context")
+                part: {name: FeatureConfig(**config) for name, config in roles.get(part, {}).items()}
+                for part in ("user", "item", "context", "shown")
             }
             behaviours = {name: BehaviourConfig(**config) for name, config in roles["behaviours"].items()}
             config = SchemaConfig(**parts, behaviours=behaviours)

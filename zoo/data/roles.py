@@ -91,18 +91,20 @@ class SchemaConfig:
     """The roles of the columns: features of the user, the item and the moment, and the behaviours.
 
     The first behaviour is the base: every event counts. The others are labels given the base. What is known
-    of a moment is known before an item is chosen: a price or a position is an item's, and would tell which.
+    of a moment is known before an item is chosen: a price or a position is an item's, and would tell which. It
+    is `shown`: of the item as it was shown, which only models that rank what was shown get to see.
     """
 
     user: dict[str, FeatureConfig] = field(default_factory=dict)
     item: dict[str, FeatureConfig] = field(default_factory=dict)
     context: dict[str, FeatureConfig] = field(default_factory=dict)
+    shown: dict[str, FeatureConfig] = field(default_factory=dict)
     behaviours: dict[str, BehaviourConfig] = field(default_factory=lambda: {"watch": BehaviourConfig()})
 
     def __post_init__(self) -> None:
         first = next(iter(self.behaviours.values()), BehaviourConfig("x"))
         # All of them are keys of one batch.
-        names = Counter(["user_id", "item_id", *self.user, *self.item, *self.context])
+        names = Counter(["user_id", "item_id", *self.user, *self.item, *self.context, *self.shown])
         twice = [name for name, count in names.items() if count > 1]
         given = {name: b.given for name, b in self.behaviours.items() if b.given}
         unknown = [name for name in given.values() if name not in self.behaviours]
@@ -122,6 +124,10 @@ class SchemaConfig:
             *(
                 (name in CLOCK or config.kind != "multi", f"context must not be multi, found {name}")
                 for name, config in self.context.items()
+            ),
+            *(
+                (c.kind != "multi", f"shown must not be multi, found {name}")
+                for name, c in self.shown.items()
             ),
         )
 

@@ -26,7 +26,7 @@ class Snapshot:
     Attributes:
         events: All events; only those before `cut` shape the encoder, the catalogue and the rates.
         users: Profile features of every user row, `(U, …)`.
-        moments: Context features of every event that the log itself gives, `(E,)`.
+        moments: Context features of every event that the log itself gives, `(E,)`, ids as `narrowed`.
         encoder: Vocabularies and bins, fitted before the cut.
         catalogue: Features of every item, `(n_items + 1, …)`, statistics as of the cut.
         rates: Overall share of every labelled behaviour before the cut.
@@ -61,7 +61,7 @@ class Snapshot:
         stop = events.before(cut) if stop is None else stop
         table = {name: log.users[name] for name in log.users.column_names}
         users = encoder.user_features(table, log.users.num_rows)
-        moments = encoder.moments(log)
+        moments = {name: narrowed(values) for name, values in encoder.moments(log).items()}
         past = events.known(stop)
         tasks = encoder.roles.tasks
         labels = [name for name in tasks if name != encoder.roles.base]
@@ -82,7 +82,7 @@ class Snapshot:
         """
         batch = {name: values[requests.row] for name, values in self.users.items()}
         batch |= self.encoder.clock(requests.time)
-        batch |= {name: values[requests.end] for name, values in self.moments.items()}
+        batch |= {name: widened(values[requests.first]) for name, values in self.moments.items()}
         batch |= self._statistics(requests)
         for name in self.encoder.roles.histories:
             batch[f"history:{name}"] = self.history(requests, name, length or self.history_length)
@@ -95,7 +95,7 @@ class Snapshot:
 
     def answers(self, requests: Requests, behaviour: str) -> Tensor:
         """`(N, T)` distinct item ids of a behaviour from each request on, padded with 0."""
-        start, stop, items = self.ranges(behaviour, requests.end, requests.stop)
+        start, stop, items = self.ranges(behaviour, requests.first, requests.stop)
         ids = without_repeats(padded(items, start, stop))
         return ids.gather(1, (ids == 0).int().argsort(dim=1, stable=True))
 
@@ -120,12 +120,27 @@ class Snapshot:
     def _features(self) -> tuple[Feature, ...]:
         """The encoder's features and the numeric statistics, with the scale of the latter before the cut."""
         seen = self._statistics(every_event(self.events, self.stop))
-        item = {name: x[1:] for name, x in self.catalogue.items() if x.is_floating_point()}
+        own = self.encoder.roles.item  # whose numbers are features already
+        item = {n: x[1:] for n, x in self.catalogue.items() if x.is_floating_point() and n not in own}
         return (
             *self.encoder.features(self.history_length),
             *(numeric(name, "user", x) for name, x in seen.items()),
             *(numeric(name, "item_stat", x) for name, x in item.items()),
         )
+
+
+def narrowed(values: Tensor) -> Tensor:
+    """Ids in as few bytes as hold them, numbers as they are: a table of clicks has tens of ids in each row."""
+    if values.is_floating_point():
+        return values
+    most = int(values.max()) if values.numel() else 0
+    kinds = (torch.uint8, torch.int16, torch.int32, torch.int64)
+    return values.to(next(kind for kind in kinds if most <= torch.iinfo(kind).max))
+
+
+def widened(values: Tensor) -> Tensor:
+    """The inverse of `narrowed`."""
+    return values if values.is_floating_point() else values.long()
 
 
 def numeric(name: str, role: Role, values: Tensor, of: str = "") -> Feature:

@@ -7,13 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
+import numpy as np
 import pyarrow as pa
 import torch
 from torch import Tensor
 
 from zoo.core.errors import UserError
 from zoo.data.expression import parse_expression
-from zoo.data.log import Log
+from zoo.data.log import NOBODY, Log
 from zoo.data.roles import SchemaConfig
 
 
@@ -28,6 +29,9 @@ class Events:
         offsets: `(U + 1,)` user r has the events `offsets[r]:offsets[r + 1]`.
         flags: `(E,)` bool by behaviour: whether the event counts as it.
         values: `(E,)` float by explicit behaviour, NaN where it has no number.
+        request: `(E,)` the first event of the request that an event belongs to, itself where it is alone; None
+            where every event is.
+        nameless: Whether the log names no user, so that the events of its one user are nobody's history.
     """
 
     row: Tensor
@@ -36,6 +40,8 @@ class Events:
     offsets: Tensor
     flags: Mapping[str, Tensor]
     values: Mapping[str, Tensor] = field(default_factory=dict)
+    request: Tensor | None = None
+    nameless: bool = False
 
     @classmethod
     def of(cls, log: Log, roles: SchemaConfig) -> Events:
@@ -47,7 +53,9 @@ class Events:
         row, item, time = (tensor_of(table[name]) for name in ("user", "item", "time"))
         offsets = torch.searchsorted(row, torch.arange(log.users.num_rows + 1, dtype=row.dtype))
         flags, values = flags_of(table, roles), values_of(table, roles)
-        return cls(row.long(), item.long() + 1, time, offsets, flags, values)
+        request = requests_of(table, exposed=roles.behaviours[roles.base].kind == "exposure")
+        nameless = log.users["user_id"].to_pylist() == [NOBODY] if log.users.num_rows == 1 else False
+        return cls(row.long(), item.long() + 1, time, offsets, flags, values, request, nameless)
 
     @cached_property
     def compact(self) -> dict[str, tuple[Tensor, Tensor]]:
@@ -62,6 +70,26 @@ class Events:
         if place < len(self.time):
             return int(self.time.sort().values[place])
         return int(self.time.max()) + 1 if len(self.time) else 0
+
+    def past(self, index: Tensor) -> Tensor:
+        """`(N,)` end of what may be the history of the events at `index`: before the first of their request."""
+        if self.nameless:
+            return self.offsets[self.row[index]]
+        return index if self.request is None else self.request[index]
+
+    def earlier(self, index: Tensor, stop: Tensor) -> Tensor:
+        """`(N,)` end of the user's events before `stop` `(U,)` that are earlier in time than those at `index`.
+
+        It is for splits that lay the parts of a user one after another, each in the order of time: the history
+        of an event of a later part lies far before it.
+        """
+        first = self.offsets[self.row[index]]
+        if self.nameless or not len(self.time):
+            return first
+        start, known = self.time.min(), self.known(stop)
+        key = self.row * (self.time.max() - start + 1) + self.time - start
+        others = torch.cat([torch.zeros(1, dtype=torch.int64), known.cumsum(0)])[first]
+        return first + torch.searchsorted(key[known], key[index]) - others
 
     def known(self, stop: Tensor) -> Tensor:
         """`(E,)` bool, the events before each user's `stop` `(U,)`."""
@@ -83,6 +111,7 @@ class Requests:
         stop: `(N,)` index behind the last event that counts as an answer.
         time: `(N,)` when the request happens, the time of its first later event.
         new: `(N,)` bool, True where the user has no event before the window.
+        first: `(N,)` index of the first event that counts as an answer, whose moment it is; by default `end`.
     """
 
     row: Tensor
@@ -90,32 +119,44 @@ class Requests:
     stop: Tensor
     time: Tensor
     new: Tensor
+    first: Tensor = None  # type: ignore[assignment]  # what comes after `__post_init__` never is
+
+    def __post_init__(self) -> None:
+        if self.first is None:
+            object.__setattr__(self, "first", self.end)
 
     def __len__(self) -> int:
         return len(self.row)
 
     def take(self, index: Tensor) -> Requests:
         """The requests at `index`."""
-        return Requests(*(getattr(self, name)[index] for name in ("row", "end", "stop", "time", "new")))
+        names = ("row", "end", "stop", "time", "new", "first")
+        return Requests(*(getattr(self, name)[index] for name in names))
 
 
 def window(events: Events, start: int, stop: int, share: float = 0.5) -> Requests:
     """One request for each user with events in `[start, stop)`.
 
-    The history is all before the window and the first `share` (rounded down) of the user's events in it.
+    The history is all before the window and the first `share` (rounded down) of the user's events in it, but
+    for those of a request that would be split: all of it counts as an answer.
     """
     first, last = events.before(start), events.before(stop)
     row = (last > first).nonzero().squeeze(1)
     first, last = first[row], last[row]
     end = first + ((last - first) * share).long()
+    if events.request is not None:
+        end = events.request[end].maximum(first)
     return Requests(row, end, last, events.time[end], first == events.offsets[row])
 
 
 def every_event(events: Events, stop: Tensor) -> Requests:
-    """A request at each event before its user's `stop` `(U,)`, with that event as its one answer."""
-    end = events.known(stop).nonzero().squeeze(1)
-    row = events.row[end]
-    return Requests(row, end, end + 1, events.time[end], end == events.offsets[row])
+    """A request at each event before its user's `stop` `(U,)`, with that event as its one answer.
+
+    Its history holds no event of its own request: one that was shown beside it is no past.
+    """
+    index = events.known(stop).nonzero().squeeze(1)
+    row, end = events.row[index], events.past(index)
+    return Requests(row, end, index + 1, events.time[index], end == events.offsets[row], index)
 
 
 def padded(
@@ -145,6 +186,28 @@ def tensor_of(column: pa.ChunkedArray) -> Tensor:
     with warnings.catch_warnings():  # Nobody writes to it.
         warnings.simplefilter("ignore", UserWarning)
         return torch.from_numpy(values.to_numpy(zero_copy_only=False))
+
+
+def requests_of(table: pa.Table, exposed: bool) -> Tensor | None:
+    """`(E,)` the first event of the request of each, None where every event is alone.
+
+    Args:
+        table: Events in the log's order; `request_id` tells what belongs together, and null that nothing does.
+        exposed: Whether the base is an exposure, so that without ids what a user saw at one time does.
+    """
+    index = torch.arange(table.num_rows)
+    if "request_id" in table.column_names:
+        ids = table["request_id"].combine_chunks().dictionary_encode()
+        code = torch.from_numpy(ids.indices.fill_null(-1).to_numpy().astype(np.int64))
+        pair = tensor_of(table["user"]).long() * (len(ids.dictionary) + 1) + code + 1
+        key = pair.unique(return_inverse=True)[1]
+        first = torch.full_like(index, table.num_rows).scatter_reduce(0, key, index, "amin")
+        return torch.where(code < 0, index, first[key])
+    if not exposed:
+        return None
+    parts = [table[name] for name in ("user", "split", "time") if name in table.column_names]
+    changed = torch.stack([column[1:] != column[:-1] for column in map(tensor_of, parts)]).any(0)
+    return torch.where(torch.nn.functional.pad(changed, (1, 0), value=True), index, 0).cummax(0).values
 
 
 def flags_of(table: pa.Table, roles: SchemaConfig) -> dict[str, Tensor]:

@@ -49,7 +49,7 @@ class Store:
         # In the order of the encoder's ids, which may know users that come only after this snapshot.
         ids = snapshot.users["user_id"]
         row = ids.argsort(stable=True)[len(ids) - int((ids > 0).sum()) :]
-        end = snapshot.stop[row]
+        end = events.offsets[row] if events.nameless else snapshot.stop[row]
         new = end == events.offsets[row]
         requests = Requests(row, end, end, events.time[end - 1].masked_fill(new, 0), new)
         users = {name: snapshot.users[name][row] for name in ("user_id", *names.user)}

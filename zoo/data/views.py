@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 from torch import Tensor
 
-from zoo.core.types import Batch, Request
-from zoo.data.snapshot import DAY, Snapshot
+from zoo.core.types import Batch, Candidates, Request
+from zoo.data.shown import Shown
+from zoo.data.snapshot import DAY, Snapshot, widened
 from zoo.data.split import every_event, padded
 
 
@@ -44,7 +45,7 @@ class EventView:
     def __post_init__(self) -> None:
         requests = every_event(self.snapshot.events, self.snapshot.stop)
         behaviour = self.behaviour or self.snapshot.encoder.roles.choice
-        counts = self.snapshot.events.flags[behaviour][requests.end]
+        counts = self.snapshot.events.flags[behaviour][requests.first]
         object.__setattr__(self, "_requests", requests.take(counts.nonzero().squeeze(1)))
 
     def __len__(self) -> int:
@@ -55,11 +56,11 @@ class EventView:
         requests = self._requests.take(index)  # type: ignore[attr-defined]
         events = self.snapshot.events
         batch = self.snapshot.requests(requests, self.history_length)
-        item = events.item[requests.end]
+        item = events.item[requests.first]
         static = self.snapshot.schema.having("item_id", "item")
         batch |= {feature.name: self.snapshot.catalogue[feature.name][item] for feature in static}
-        labels = {f"label:{name}": flag[requests.end].float() for name, flag in events.flags.items()}
-        return batch | labels | {f"label:{name}": x[requests.end] for name, x in events.values.items()}
+        labels = {f"label:{name}": flag[requests.first].float() for name, flag in events.flags.items()}
+        return batch | labels | {f"label:{name}": x[requests.first] for name, x in events.values.items()}
 
 
 @dataclass(frozen=True)
@@ -115,6 +116,39 @@ class CandidateView:
     def request(self, index: Tensor) -> Request:
         """The requests at `index` without their candidates."""
         return Request({name: values[index] for name, values in self.requests.items()})
+
+
+@dataclass(frozen=True)
+class ShownView:
+    """One row per request as it was logged: its features `(B, …)`, and what was shown in it `(B, K, …)`.
+
+    A batch is made when it is asked for, so a table of millions of rows costs no more than their places. Labels
+    are there for every behaviour; one that is a number is NaN where it is not defined.
+
+    Attributes:
+        snapshot: The world whose encoder and catalogue are used; each request has its own history.
+        shown: The requests.
+        columns: `(E,)` features of the item of every event as it was shown.
+        join: Adds what is known of candidates to what is known of requests.
+    """
+
+    snapshot: Snapshot
+    shown: Shown
+    columns: Batch
+    join: Callable[[Request, Candidates], Batch]
+
+    def __len__(self) -> int:
+        return len(self.shown)
+
+    def batch(self, index: Tensor) -> Batch:
+        """The requests at `index`."""
+        events, (place, mask) = self.snapshot.events, self.shown.places(index)
+        request = Request(self.snapshot.requests(self.shown.requests.take(index)))
+        columns = {name: widened(x[place]).masked_fill(~mask, 0) for name, x in self.columns.items()}
+        candidates = Candidates.of(events.item[place].masked_fill(~mask, 0)).with_columns(**columns)
+        labels = {name: flag[place].float().masked_fill(~mask, 0) for name, flag in events.flags.items()}
+        labels |= {name: x[place].masked_fill(~mask, torch.nan) for name, x in events.values.items()}
+        return self.join(request, candidates) | {f"label:{name}": label for name, label in labels.items()}
 
 
 @dataclass(frozen=True)

@@ -104,7 +104,7 @@ class Score:
         predicted = self.predict(self.join(request, candidates))
         joint: Batch = {}
         for task in self.join.schema.tasks:
-            joint[task.name] = predicted[task.name] * (joint[task.given] if task.given else 1.0)
+            joint[task.name] = predicted[task.name] * (joint[task.given] if task.given in predicted else 1.0)
         scored = candidates.with_columns(**{f"p:{name}": value for name, value in predicted.items()})
         scored = scored.with_scores(torch.stack(list(joint.values())).sum(0))
         return scored.top(candidates.ids.shape[1] if self.keep is None else self.keep)

@@ -82,21 +82,31 @@ class RankModel(ZooModel):
         """`(B, K)` probability by task, conditional where the task is.
 
         Raises:
-            UserError: A column that the model was fitted with is not there.
+            UserError: A column that the model was fitted with is not there; where an item will be shown is nobody's
+            to know, so that is taken to be unknown.
         """
-        if missing := [feature.name for feature in self.used("column") if feature.name not in batch]:
-            columns = ", ".join(missing)
+        missing = [feature for feature in self.used("column") if feature.name not in batch]
+        if columns := ", ".join(feature.name for feature in missing if feature.of != "shown"):
             raise UserError(f"{self.registry_name}: no stage before it made the columns it reads: {columns}")
+        batch = batch | {feature.name: unknown(feature, batch["item_id"]) for feature in missing}
         return {name: logits.sigmoid() for name, logits in self(batch).items()}
 
 
 def joint_log_probability(logits: dict[str, Tensor], schema: Schema) -> dict[str, Tensor]:
     """`(B, K)` by task: log of the product of probabilities along `given`, as p(watch)·p(like | watch).
 
-    The chain of ESMM (Ma et al., SIGIR 2018). Tasks come after the task they are given.
+    The chain of ESMM (Ma et al., SIGIR 2018). Tasks come after the task they are given; being shown is certain.
     """
     joint: dict[str, Tensor] = {}
+    tasks = {task.name for task in schema.tasks}
     for task in schema.tasks:
         own = F.logsigmoid(logits[task.name])
-        joint[task.name] = own + joint[task.given] if task.given else own
+        joint[task.name] = own + joint[task.given] if task.given in tasks else own
     return joint
+
+
+def unknown(feature: Feature, like: Tensor) -> Tensor:
+    """A column that nobody made, of the shape of `like`: id 0, or the mean of a number."""
+    if feature.kind == "numeric":
+        return torch.full(like.shape, feature.mean, device=like.device)
+    return torch.zeros_like(like, dtype=torch.int64)

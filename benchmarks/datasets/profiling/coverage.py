@@ -21,7 +21,7 @@ class Coverage:
 
     Attributes:
         name: Of the feature.
-        side: Whose it is: `user`, `item` or `context`.
+        side: Whose it is: `user`, `item`, `context` or `shown`.
         rows: Share of the users, items or events that have a value.
         events: Share of the events whose user, item or moment has one.
         distinct: Different values.
@@ -47,6 +47,7 @@ def coverage(log: Log, schema: SchemaConfig) -> Iterator[Coverage]:
         ("user", log.users, schema.user, user),
         ("item", log.items, schema.item, item),
         ("context", log.events, schema.moments, slice(None)),
+        ("shown", log.events, schema.shown, slice(None)),
     ]
     for side, table, features, rows in sides:
         for name, config in features.items():

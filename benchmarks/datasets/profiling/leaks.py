@@ -78,7 +78,11 @@ def _of_labels(log: Log, config: DatasetConfig, flags: dict[str, Vector]) -> Ite
                 continue
             strength = _auc(column.codes, positive, defined, half)
             if column.name != "time" and strength > DETERMINES:
-                how = "equals" if strength >= EQUAL and column.side == "context" else "nearly determines"
+                how = (
+                    "equals"
+                    if strength >= EQUAL and column.side in ("context", "shown")
+                    else "nearly determines"
+                )
                 yield (
                     f"{column.side}.{column.name} {how} {label} (AUC of it alone {strength:.3f}): "
                     "is it known before the event?"
@@ -97,6 +101,7 @@ def _columns(log: Log, config: DatasetConfig, rows: Vector) -> Iterator[_Column]
         ("user", log.users, schema.user, log.events["user"].to_numpy()[rows]),
         ("item", log.items, schema.item, log.events["item"].to_numpy()[rows]),
         ("context", log.events, schema.moments, rows),
+        ("shown", log.events, schema.shown, rows),
     ):
         for name, feature in features.items():
             yield _Column(name, side, _codes(name, feature, column_of(table, name, feature))[index])

@@ -65,14 +65,15 @@ def print_encoded(console: Console, log: Log, config: DatasetConfig, rows: int) 
     known = (events.offsets[1:] > events.offsets[:-1]).nonzero().squeeze(1)
     encoder = Encoder.fit(log, config.schema, known)
     snapshot = Snapshot.at(log, events, encoder, events.cut(1.0), HISTORY)
-    console.print(_schema_table(snapshot.schema, log, config.schema))
+    schema, columns = snapshot.schema.extended(*encoder.shown_features()), encoder.shown(log)
+    console.print(_schema_table(schema, log, config.schema))
     view = EventView(snapshot, behaviour=config.schema.base)
     index = torch.linspace(0, len(view) - 1, min(rows, len(view))).round().long()
     raws = _raws(log, config)
     at_once = max(1, (console.width - NAMES) // COLUMN)
     for part in index.split(at_once):
-        batch = view.batch(part)
-        shown = [feature.name for feature in snapshot.schema if feature.name in batch]
+        batch = view.batch(part) | {name: values[part] for name, values in columns.items()}
+        shown = [feature.name for feature in schema if feature.name in batch]
         labels = [f"label:{task.name}" for task in snapshot.schema.tasks]
         console.print(_rows_table(part, {name: batch[name] for name in shown + labels}, raws))
 
@@ -146,11 +147,12 @@ def _raws(log: Log, config: DatasetConfig) -> dict[str, Raw]:
 
 def _sources(log: Log, roles: SchemaConfig) -> Iterator[tuple[str, str, Any]]:
     """Name, whose row to look up ("" for the event's own), and the column."""
+    columns = roles.moments | roles.shown
     yield "user_id", "user", log.users["user_id"]
     yield "item_id", "item", log.items["item_id"]
     yield from ((name, "user", column_of(log.users, name, config)) for name, config in roles.user.items())
     yield from ((name, "item", column_of(log.items, name, config)) for name, config in roles.item.items())
-    yield from ((name, "", column_of(log.events, name, config)) for name, config in roles.moments.items())
+    yield from ((name, "", column_of(log.events, name, config)) for name, config in columns.items())
     yield from ((name, "", log.events["time"]) for name in roles.context.keys() - roles.moments.keys())
 
 

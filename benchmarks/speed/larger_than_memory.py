@@ -1,8 +1,8 @@
 """A logistic regression trained on a mapped Arrow file, in a process whose memory is a fraction of the file.
 
-The limit is the system's own (`RLIMIT_DATA`): on all private memory of the process, its libraries included, and not
-on the pages of mapped files, which can be dropped at any time. That the columns do not fit is shown by a copy of
-them under the same limit.
+The limit is the system's own (`RLIMIT_DATA`): on all private memory of the process, its libraries included, and
+not on the pages of mapped files, which can be dropped at any time. That the columns do not fit is shown by a copy
+of them under the same limit.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def generate(folder: Path, rows: int, seed: int = 0) -> None:
     logit = np.full(rows, -1.0, np.float32)
     columns = {}
     for feature in range(FEATURES):
-        values = (VALUES * draw.random(rows, np.float32) ** 4).astype(np.int64)  # some are frequent, most rare
+        values = (VALUES * draw.random(rows, np.float32) ** 4).astype(np.int64)  # a few are frequent
         logit += draw.normal(0, 0.4, VALUES).astype(np.float32)[values]
         columns[f"feature_{feature}"] = _mapped(folder / f"{feature}.bin", values)
     clicks = draw.random(rows, np.float32) < 1 / (1 + np.exp(-logit))
@@ -117,8 +117,14 @@ def train(folder: Path, threads: int) -> dict[str, float]:
         peak = peak if number % 100 else max(peak, anonymous_gib())
     seconds, cpu, rows = time.perf_counter() - started, time.process_time() - worked, len(loader.view)
     last = losses[-max(1, len(losses) // 10) :]
-    found = {"seconds": seconds, "cpu_seconds": cpu, "samples_per_cpu_second": rows / cpu, "anonymous_gib": peak}
-    return found | {"logloss": sum(last) / len(last), "logloss_of_the_rate": entropy(clicks / rows)}
+    return {
+        "seconds": seconds,
+        "cpu_seconds": cpu,
+        "samples_per_cpu_second": rows / cpu,
+        "anonymous_gib": peak,
+        "logloss": sum(last) / len(last),
+        "logloss_of_the_rate": entropy(clicks / rows),
+    }
 
 
 def opened(folder: Path) -> dict[str, Tensor]:

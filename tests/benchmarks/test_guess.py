@@ -358,3 +358,12 @@ def test_paths_that_are_no_files(tmp_path):
         with pytest.raises(UserError) as error:
             guess(paths)
         assert message in str(error.value)
+
+
+def test_words_for_no_value_are_told(tmp_path):
+    rows = events(ts=lambda at: T + at, city=lambda at: ["Rome", "NA", "Oslo", "\\N"][at % 4])
+    text, config = guessed(tmp_path, {"log.csv": text_of(rows)})
+    assert r'empty: ["", "NA", "\\N"]  # ? no value, in city; leave out what is a category' in text
+    assert config.events is not None and config.events.empty == ["", "NA", "\\N"]
+    plain, _ = guessed(tmp_path, {"log.csv": text_of(events(ts=lambda at: T + at))})
+    assert "empty:" not in plain

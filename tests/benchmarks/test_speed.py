@@ -14,7 +14,7 @@ def test_every_step_handles_the_whole_log() -> None:
 
 
 def test_a_mapped_file_is_learned_from_in_less_memory(monkeypatch) -> None:
-    """On little data, so that a copy fits as well; that it does not on much is a figure of docs/benchmarks.md."""
+    """On little data a copy fits as well; that one of much does not is a figure of docs/benchmarks.md."""
     monkeypatch.setattr(larger_than_memory, "VALUES", 50)
     found = larger_than_memory.measure(Options(rows=60_000))
     assert found["copy_fits"] == 1.0

@@ -1,8 +1,8 @@
 """A logistic regression trained on a mapped Arrow file, in a process whose memory is a fraction of the file.
 
-The limit is the system's own (`RLIMIT_DATA`): on all private memory of the process, its libraries included, and
-not on the pages of mapped files, which can be dropped at any time. That the columns do not fit is shown by a copy
-of them under the same limit.
+The limit is the system's own (`RLIMIT_DATA`): on all private memory of the process, with its libraries, and
+not on the pages of mapped files, which can be dropped at any time. That the columns do not fit is shown by a
+copy of them under the same limit.
 """
 
 from __future__ import annotations

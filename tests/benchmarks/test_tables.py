@@ -71,7 +71,7 @@ COLONS = "\n".join("::".join(row) for row in CELLS)
         (PLAIN.replace("\n", "\n\n").encode(), {}),
         (PLAIN.encode("latin-1"), {"encoding": "latin-1"}),
         (PLAIN.encode("utf-16"), {"encoding": "utf-16"}),
-        (gzip.compress(PLAIN.encode()), {}),
+        (gzip.compress(PLAIN.encode(), mtime=0), {}),
         (text_of([HEADER, *CELLS], quoting=csv.QUOTE_ALL).encode(), {}),
         (text_of([HEADER, *CELLS], delimiter=";").encode(), {"separator": ";"}),
         (text_of([HEADER, *CELLS], delimiter="\t").encode(), {"separator": "\\t"}),

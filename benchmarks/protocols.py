@@ -121,9 +121,9 @@ class FixedSplit:
     Attributes:
         kind: Always fixed.
         validation: Share of the training events that is for selection where no part was published for it.
-        requests: One for each `user`, with all measured events as its answers; or one at each measured `event` but
-            a user's first, with all before it as history, as sessions are measured. Then users that are for
-            selection are drawn whole.
+        requests: One for each `user`, with all measured events as its answers; or one at each measured
+            `event` but a user's first, with all before it as history, as sessions are measured. Then users
+            that are for selection are drawn whole.
         repeats: Whether what is in the history may be recommended once more, and be right.
     """
 

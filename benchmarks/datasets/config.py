@@ -86,8 +86,8 @@ class DatasetConfig:
         users: Likewise, of users.
         items: Likewise, of items.
         filter: What is left out.
-        clock: Whether times are seconds, only the order of a user's events, or nothing: rows of a table have no
-            order, and times that the files hold are dropped, so that no history can follow them.
+        clock: Whether times are seconds, only the order of a user's events, or nothing: rows of a table have
+            no order, and times that the files hold are dropped, so that no history can follow them.
         canonical: `Log.sha256()` of its tables, the same from every source; empty for data that may change.
         statistics: Numbers for people to read, such as the rows of each table.
         name: The name of the file; do not write it.
@@ -121,7 +121,8 @@ class DatasetConfig:
             (not cut, f"{''.join(cut[:1])}.split: only events are published in parts"),
             (
                 not clocks or self.clock == "seconds",
-                f"schema.context.{''.join(clocks[:1])} is made of the time, which clock: {self.clock} does not have",
+                f"schema.context.{''.join(clocks[:1])} is made of the time, "
+                f"which clock: {self.clock} does not have",
             ),
             (
                 described or any(own) or not own,

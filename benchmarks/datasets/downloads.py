@@ -83,8 +83,8 @@ class Downloads:
             raise UserError(f"{path}: is no record of {address}; remove it to make a new one") from None
         if known["sha256"] != sha256:
             raise UserError(
-                f"{address} has sha256 {sha256} ({size:,}), the first time it had {told}: it is damaged, or was "
-                f"changed; to accept what it is now remove {path}"
+                f"{address} has sha256 {sha256} ({size:,}), the first time it had {told}: it is damaged, or "
+                f"was changed; to accept what it is now remove {path}"
             )
 
     def keep(self) -> None:

@@ -35,7 +35,7 @@ class TableConfig:
     """How files read as one table.
 
     Attributes:
-        files: Names or patterns; the rows of several files follow one another. None where `split` names them.
+        files: Names or patterns; the rows of several files follow one another. None where `split` is.
         format: By the ending if empty; gzip'd or not is seen.
         separator: Between cells, of one or more characters; a comma, or a tab for tsv, if empty.
         header: Whether the first line names the columns.
@@ -49,8 +49,8 @@ class TableConfig:
         lists: What separates the values of a cell that holds several, by our name of the column; `json` for
             cells such as `["a", "b"]`.
         bad_rows: Share of the rows that may be unreadable; they are left out.
-        empty: Cells of text, and of lists, that stand for no value. In a number, a time, `user_id` and `item_id`
-            the usual words (NA, NaN, null, None, \\N) do so as well; in text they are values like others.
+        empty: Cells that stand for no value. In numbers, times, `user_id` and `item_id` the usual words (NA,
+            NaN, null and such) do so as well; in text and lists they are values like others.
         split: Of events that were published in parts: by train, validation or test the name or pattern of its
             files. The table has a column `split` then.
     """

@@ -6,10 +6,13 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import pyarrow as pa
 import pytest
 from tiny_movielens import REAL, flags, write, zipped
 
-from benchmarks.datasets import load_config, prepare
+from benchmarks.datasets import DatasetConfig, load_config, prepare
+from benchmarks.datasets.assemble import assembled
+from benchmarks.datasets.tables import Report
 from zoo.core.errors import UserError
 from zoo.data.roles import SchemaConfig
 
@@ -49,10 +52,10 @@ def test_a_slip_in_a_config_is_told(tmp_path, old, new, message):
     assert str(error.value).startswith(str(tmp_path / "d.yaml"))
 
 
-def test_reading_a_config_imports_no_torch():
+def test_reading_a_config_imports_neither_torch_nor_arrow():
     code = (
         "import sys, benchmarks.datasets as d; d.load_config(sys.argv[1]);"
-        "print({*sys.modules} & {'torch', 'datasets'})"
+        "print({*sys.modules} & {'torch', 'datasets', 'pyarrow', 'numpy'})"
     )
     done = subprocess.run([sys.executable, "-c", code, str(REAL)], capture_output=True, text=True, check=True)
     assert done.stdout == "set()\n"
@@ -103,3 +106,44 @@ def test_real_rows_in_the_published_form_are_the_pinned_data(real, tmp_path, mon
     monkeypatch.setenv("ZOO_DATA", str(tmp_path))
     told = load_config(REAL)
     assert prepare(told, tmp_path / "cache").log.sha256() == told.canonical
+
+
+def test_a_log_with_times_can_be_a_table_of_rows(tmp_path):
+    """`clock: none` drops the times after the filter has seen them, whoever read them."""
+    lines = [f"u{n % 3},i{n % 5},{1_000_000_000 + 7 * (n * 11 % 30)}" for n in range(30)]
+    (tmp_path / "log.csv").write_text("\n".join(["user_id,item_id,time", *lines]) + "\n")
+    text = (
+        "clock: none\nsources: [{kind: folder, at: .}]\nfilter: {events: 'time >= 1000000070'}\n"
+        "events: {files: [log.csv], columns: {time: time}}\nschema: {behaviours: {row: {}}}\n"
+    )
+    (tmp_path / "rows.yaml").write_text(text)
+    events = prepare(load_config(tmp_path / "rows.yaml"), tmp_path / "cache").log.events
+    assert events.column_names == ["user", "item", "time"]
+    assert set(events["time"].to_pylist()) == {0}
+    late = [line for line in lines if int(line.split(",")[2]) >= 1_000_000_070]
+    assert events.num_rows == len(late) < len(lines)
+    table = pa.table({"user_id": ["a"], "item_id": ["x"], "time": [5], "order": [1]})
+    config = DatasetConfig(SchemaConfig(), clock="none")
+    assert assembled(config, {"events": table}, {}, Report()).events.to_pylist() == [
+        {"user": 0, "item": 0, "time": 0}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "clock: none\nschema: {context: {hour: {kind: categorical, of: time}}}",
+            "schema.context.hour is made of the time, which clock: none does not have",
+        ),
+        (
+            "events: {files: [a.csv]}\nusers: {split: {train: u.csv}}\nschema: {}",
+            "users.split: only events are published in parts",
+        ),
+    ],
+)
+def test_what_a_clock_and_a_split_cannot_be(tmp_path, text, message):
+    (tmp_path / "d.yaml").write_text(text)
+    with pytest.raises(UserError) as error:
+        load_config(tmp_path / "d.yaml")
+    assert message in str(error.value)

@@ -132,7 +132,7 @@ def test_a_long_log_in_json_lines(tmp_path):
         session=lambda at: f"s{at // 4}",
     )
     data = "".join(json.dumps(row) + "\n" for row in rows)
-    text, config = guessed(tmp_path, {"log.jsonl.gz": gzip.compress(data.encode())})
+    text, config = guessed(tmp_path, {"log.jsonl.gz": gzip.compress(data.encode(), mtime=0)})
     assert config.events
     assert config.events.columns == {
         "user_id": "uid",
@@ -335,7 +335,7 @@ def test_whatever_the_file_holds_the_result_is_yaml(tmp_path, names, rows, folde
         (b'{"user": 1}\n{"user"\n', "log.csv:2: is not JSON"),
         (b"1 2 3\n4 5\n6\n", "log.csv: one column only, expected at least a user and an item in each row"),
         (b"a," * 20_000 + b"\n", "log.csv:1: 20,001 columns, expected at most 10,000: is it a table?"),
-        (gzip.compress(b"a,b\n1,2\n" * 99)[:-9], "log.csv: the gzip'd file is cut or damaged"),
+        (gzip.compress(b"a,b\n1,2\n" * 99, mtime=0)[:-9], "log.csv: the gzip'd file is cut or damaged"),
     ],
 )
 def test_mistakes(tmp_path, data, message):
@@ -358,3 +358,12 @@ def test_paths_that_are_no_files(tmp_path):
         with pytest.raises(UserError) as error:
             guess(paths)
         assert message in str(error.value)
+
+
+def test_words_for_no_value_are_told(tmp_path):
+    rows = events(ts=lambda at: T + at, city=lambda at: ["Rome", "NA", "Oslo", "\\N"][at % 4])
+    text, config = guessed(tmp_path, {"log.csv": text_of(rows)})
+    assert r'empty: ["", "NA", "\\N"]  # ? no value, in city; leave out what is a category' in text
+    assert config.events is not None and config.events.empty == ["", "NA", "\\N"]
+    plain, _ = guessed(tmp_path, {"log.csv": text_of(events(ts=lambda at: T + at))})
+    assert "empty:" not in plain

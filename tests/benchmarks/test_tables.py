@@ -71,7 +71,7 @@ COLONS = "\n".join("::".join(row) for row in CELLS)
         (PLAIN.replace("\n", "\n\n").encode(), {}),
         (PLAIN.encode("latin-1"), {"encoding": "latin-1"}),
         (PLAIN.encode("utf-16"), {"encoding": "utf-16"}),
-        (gzip.compress(PLAIN.encode()), {}),
+        (gzip.compress(PLAIN.encode(), mtime=0), {}),
         (text_of([HEADER, *CELLS], quoting=csv.QUOTE_ALL).encode(), {}),
         (text_of([HEADER, *CELLS], delimiter=";").encode(), {"separator": ";"}),
         (text_of([HEADER, *CELLS], delimiter="\t").encode(), {"separator": "\\t"}),
@@ -163,7 +163,7 @@ def test_an_id_is_the_same_text_whatever_its_type(ids):
 
 @pytest.mark.parametrize("word", ["", "NA", "NaN", "nan", "null", "NULL", "None", "\\N", '""', " "])
 def test_words_for_no_value(word):
-    """Where a number or a time is expected they are none; in text, and in lists, they are a value like others."""
+    """Where a number or a time is expected they are none; in text and lists they are values like others."""
     kinds: dict[str, Kind] = {"user_id": "text", "rating": "number", "time": "time", "city": "text"}
     kinds["genres"] = "list"
     in_text = word.strip()

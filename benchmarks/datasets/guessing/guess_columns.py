@@ -21,7 +21,8 @@ from benchmarks.datasets.reading.columns import (
     to_number,
     to_text,
 )
-from benchmarks.datasets.reading.times import UNITS, to_times
+from benchmarks.datasets.reading.times import to_times
+from benchmarks.datasets.table_config import UNITS
 
 FORMATS = (
     "%Y-%m-%d %H:%M:%S",

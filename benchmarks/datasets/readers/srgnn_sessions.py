@@ -16,7 +16,7 @@ from zoo.core.errors import UserError
 
 
 def read(files: Opened) -> Raw:
-    """The raw tables; a session is a user, a time a place in it, and test sessions are the test as a whole."""
+    """The raw tables; a session is a user, a time a place in it, and whole test sessions are the test."""
     train = json.loads(content(files, "train_sessions.json"))
     test = json.loads(content(files, "test_sessions.json"))
     whole = train + sessions(test["seq"], test["label"])

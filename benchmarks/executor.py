@@ -99,9 +99,7 @@ def execute(plan: Plan, setting: Setting, again: bool = False) -> Iterator[Outco
 
 def _candidates(todo: Sequence[RunSpec]) -> list[RunSpec]:
     """One run per seed that makes the candidates which later runs share, so that none makes them twice."""
-    needed = [
-        spec for spec in reversed(todo) if "channels" in spec.config["protocol"].get("candidates", ())
-    ]
+    needed = [spec for spec in reversed(todo) if "channels" in spec.config["protocol"].get("candidates", ())]
     first = {(spec.config["protocol"]["fold"], spec.seed): spec for spec in needed}
     return [
         RunSpec("training candidates", "", "candidates", seed, spec.config, "")

@@ -20,7 +20,15 @@ RATIOS = {"span_days": 3.0, "target_span_days": 3.0, "targets_per_request": 2.0,
 """How many times larger a number of one window may be before choosing on the other is doubtful."""
 NEW = 0.2
 """Likewise the difference of the shares of new users."""
-COLUMNS = ("requests", "rows", "targets_per_request", "span_days", "gap_days", "training_events", "training_rows")
+COLUMNS = (
+    "requests",
+    "rows",
+    "targets_per_request",
+    "span_days",
+    "gap_days",
+    "training_events",
+    "training_rows",
+)
 """What a table shows, and behind it the positives of each task where rows were shown."""
 
 
@@ -68,6 +76,6 @@ def table(found: dict[str, Population]) -> Table:
 
 
 def _new(population: Population) -> float:
-    """The share of the measured users who did nothing before; a user has one request where users are not told."""
+    """The share of the measured users who did nothing before; each has one request where none are counted."""
     users = population.get("users", population.get("requests", 0.0))
     return population.get("new_users", 0.0) / max(users, 1.0)

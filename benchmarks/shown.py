@@ -1,4 +1,4 @@
-"""What pre-rank and rank models are trained and judged on where a protocol says `shown`: requests as logged."""
+"""Requests as logged: what models after recall are trained and judged on where a protocol says `shown`."""
 
 from __future__ import annotations
 
@@ -41,7 +41,9 @@ class ShownData:
         snapshot, choice = world.snapshot(), world.config.schema.choice
         columns = {name: narrowed(values) for name, values in world.encoder.shown(world.log).items()}
         schema = shown_schema(snapshot)
-        views = [ShownView(snapshot, shown, columns, join_of(snapshot, schema, choice)) for shown in rows(world)]
+        views = [
+            ShownView(snapshot, shown, columns, join_of(snapshot, schema, choice)) for shown in rows(world)
+        ]
         return cls(scaled(schema, views[0]), *views)
 
 
@@ -117,6 +119,8 @@ def population(world: World) -> dict[str, float]:
         "training_rows": len(train.event),
         "leaky": float(bool(world.protocol.leak)),
     }
+    if events.nameless:
+        found |= {"users": len(test), "new_users": 0, "new_users_with_target": 0}
     found |= {f"positives/{name}": int(events.flags[name][test.event].sum()) for name in schema.tasks}
     if world.config.clock == "seconds":
         span = requests.time.max() - requests.time.min()

@@ -15,6 +15,7 @@ from zoo.data.log import Log
 from zoo.data.snapshot import DAY
 from zoo.data.split import Events, Requests, window
 
+
 @dataclass(frozen=True)
 class Moment:
     """How much is known: the events of each user before `stop`.

@@ -33,7 +33,14 @@ def told(of: World, side: int) -> list[tuple[list[tuple], set[tuple]]]:
     view = ShownData.of(of).train if side == 0 else ShownData.of(of).test
     users, items = of.log.users["user_id"].to_pylist(), of.log.items["item_id"].to_pylist()
     events, found = of.events, []
-    key = list(zip([users[u] for u in events.row], [items[i - 1] for i in events.item], events.time.tolist(), strict=True))
+    key = list(
+        zip(
+            [users[u] for u in events.row],
+            [items[i - 1] for i in events.item],
+            events.time.tolist(),
+            strict=True,
+        )
+    )
     shown = view.shown
     for n in range(len(shown)):
         own = sorted(key[i] for i in shown.event[shown.offsets[n] : shown.offsets[n + 1]])
@@ -79,7 +86,10 @@ def test_windows_measure_what_is_in_them() -> None:
 
 def test_at_random_a_history_holds_earlier_rows_for_training_only() -> None:
     of, all_rows = world(RANDOM), data()
-    (trained, measured), visits = (told(of, 0), told(of, 1)), [row for row in all_rows if row.action != "list"]
+    (trained, measured), visits = (
+        (told(of, 0), told(of, 1)),
+        [row for row in all_rows if row.action != "list"],
+    )
     rows_of = [{key for own, _ in side for key in own} for side in (trained, measured)]
     assert not rows_of[0] & rows_of[1]
     assert rows_of[0] | rows_of[1] == {key_of(row) for row in all_rows if row.action == "list"}
@@ -109,7 +119,9 @@ def test_a_batch_holds_every_row_with_its_labels_and_what_was_shown() -> None:
         for k, place in enumerate(places):
             user, item, time = (int(x[place]) for x in (events.row, events.item, events.time))
             row = by_key[f"u{user:02}", f"i{item - 1:02}", time]
-            said = {name: whole[name][n, k].item() for name in whole if whole[name].ndim == 2 and name in BY_ROW}
+            said = {
+                name: whole[name][n, k].item() for name in whole if whole[name].ndim == 2 and name in BY_ROW
+            }
             assert said["label:click"] == row.click and said["label:buy"] == row.buy
             assert said["label:listed"] == 1 and said["label:never"] == 0
             assert said["label:stay"] == row.stay if row.stay else np.isnan(said["label:stay"])
@@ -122,24 +134,38 @@ def test_a_batch_holds_every_row_with_its_labels_and_what_was_shown() -> None:
     assert (price.mean, price.std) == pytest.approx((prices.mean(), prices.std()), abs=1e-4)
 
 
-BY_ROW = {"item_id", "position", "price", "brand", "label:click", "label:buy", "label:listed", "label:never", "label:stay"}
+BY_ROW = {
+    "item_id",
+    "position",
+    "price",
+    "brand",
+    "label:click",
+    "label:buy",
+    "label:listed",
+    "label:never",
+    "label:stay",
+}
 
 
 def test_no_feature_of_a_training_row_knows_the_future_or_the_row_itself() -> None:
     before = ShownData.of(world())
     cut = world().moment.time
-    # From the cut on everything is clicked; and of one training request, the last of its user, the label turns.
+    # From the cut on everything is clicked; of one training request, its user's last, the label turns.
     last = max((row for row in data() if row.time < cut and row.action == "list"), key=lambda row: row.time)
     changed = tuple(
-        replace(row, click=1, price=1.0) if row.time >= cut
-        else replace(row, click=1 - row.click) if key_of(row) == key_of(last)
+        replace(row, click=1, price=1.0)
+        if row.time >= cut
+        else replace(row, click=1 - row.click)
+        if key_of(row) == key_of(last)
         else row
         for row in data()
     )
     after = ShownData.of(world(rows=changed))
     assert [f.name for f in before.schema] == [f.name for f in after.schema]
     assert not before.schema.having("item_stat")
-    assert {f.name for f in before.schema if f.name == "size"} == {"size"}, "numbers of items are no statistics"
+    assert {f.name for f in before.schema if f.name == "size"} == {"size"}, (
+        "numbers of items are no statistics"
+    )
     index = torch.arange(len(before.train))
     one, other = before.train.batch(index), after.train.batch(index)
     rate = of_rates(before)
@@ -162,7 +188,7 @@ def ran(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 
 def test_what_is_measured_equals_a_loop_over_requests(ran) -> None:
     made, name, _, measured, _ = ran
-    of, made_data = made.world, made.components.shown
+    made_data = made.components.shown
     model = made.components.rank(spec(name).config, spec(name).config, 0)
     flat, ranks = [], []
     for n in range(len(made_data.test)):
@@ -199,7 +225,9 @@ def test_a_model_with_a_position_serves_without_one(ran) -> None:
     assert counted == population(world())
 
 
-def test_no_metric_depends_on_how_many_rows_are_evaluated_at_once(ran, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_metric_depends_on_how_many_rows_are_evaluated_at_once(
+    ran, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made, name, *_ = ran
     model, shown = made.components.rank(spec(name).config, spec(name).config, 0), made.components.shown
     found: list[Predicted] = []
@@ -265,7 +293,9 @@ def test_a_published_split_is_taken_as_it_is() -> None:
 def test_what_cannot_be_is_refused() -> None:
     with pytest.raises(ValueError, match="candidates that were shown cannot be split by leave_one_out"):
         replace(TIME, split=LeaveOneOut("leave_one_out"))
-    with pytest.raises(UserError, match=r"candidates.behaviour: the dataset has no behaviour 'lsited' \(did you"):
+    with pytest.raises(
+        UserError, match=r"candidates.behaviour: the dataset has no behaviour 'lsited' \(did you"
+    ):
         rows(world(replace(TIME, candidates=ShownConfig("shown", "lsited"))))
     with pytest.raises(UserError, match="protocol tiny@1/test: no row that was shown is for training"):
         rows(world(replace(TIME, candidates=ShownConfig("shown", "never"))))

@@ -71,7 +71,12 @@ class Encoder:
         users = log.users.take(pa.array(known.numpy()))
         events = log.events if past is None else log.events.filter(pa.array(past.numpy()))
         vocabularies, edges, scales = {}, {}, {}
-        tables = ((users, roles.user), (log.items, roles.item), (events, roles.moments), (events, roles.shown))
+        tables = (
+            (users, roles.user),
+            (log.items, roles.item),
+            (events, roles.moments),
+            (events, roles.shown),
+        )
         for table, features in tables:
             for name, config in features.items():
                 column = column_of(table, name, config)

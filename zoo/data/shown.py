@@ -57,4 +57,6 @@ class Shown:
     def places(self, index: Tensor) -> tuple[Tensor, Tensor]:
         """`(B, K)` events of the requests at `index`, and where there is one; 0 elsewhere."""
         start, stop = self.offsets[index], self.offsets[index + 1]
-        return padded(self.event, start, stop), torch.arange(int((stop - start).max())) < (stop - start)[:, None]
+        return padded(self.event, start, stop), torch.arange(int((stop - start).max())) < (stop - start)[
+            :, None
+        ]

@@ -67,6 +67,8 @@ class FeatureJoin:
         return request.features | batch | candidates.columns
 
     def _cross(self, feature: Feature, history: Tensor, values: Tensor) -> Tensor:
+        if not history.any():
+            return torch.zeros(values.shape[:2], device=values.device)
         past, events = self.catalogue[feature.name][history], (history > 0).float()
         if feature.kind == "multi":
             taste = F.normalize((_hot(past, feature.vocab) * events[..., None]).sum(1), dim=-1)

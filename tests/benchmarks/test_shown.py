@@ -15,15 +15,20 @@ from tiny_shown import RANDOM, ROLES, START, TIME, Row, data, runner, spec, worl
 
 import zoo
 from benchmarks.datasets import DatasetConfig
-from benchmarks.populations import populations, table
+from benchmarks.datasets.assemble import assembled
+from benchmarks.datasets.profiling.leaks import leaks
+from benchmarks.datasets.tables import Report, TableConfig
+from benchmarks.populations import populations, positives, table
 from benchmarks.protocols import FixedSplit, LeaveOneOut, ProtocolConfig, ShownConfig, WindowSplit
 from benchmarks.shown import ShownData, population, rows
 from benchmarks.shown_metrics import Predicted, predicted
 from benchmarks.world import World
 from zoo.core.errors import UserError
+from zoo.data.encode import Encoder
 from zoo.data.log import Log
 from zoo.data.roles import BehaviourConfig, FeatureConfig, SchemaConfig
 from zoo.data.snapshot import DAY
+from zoo.data.split import Events, flags_of
 
 Told = dict[str, list[tuple]]
 
@@ -252,6 +257,7 @@ def test_who_is_measured_is_counted() -> None:
     assert found["requests_with_target"] == len({(row.user, row.time) for row in test if row.click})
     windows = populations(of.config, TIME, of.log)
     assert windows["tiny@1/test"] == found and table(windows).row_count == 2
+    assert positives(windows)[1].startswith(f"test: positive are click {found['positives/click']}, buy ")
 
 
 def rows_only(how: object, users: bool = False, window: str = "test", **columns: list) -> World:
@@ -307,3 +313,48 @@ def test_roles_of_what_was_shown_are_columns_that_recall_does_not_see() -> None:
     assert {f.name for f in of.encoder.shown_features()} == {"position", "price"}
     assert type(of.encoder).from_json(of.encoder.to_json()) == of.encoder
     assert ROLES.shown["price"].transform == "log"
+
+
+LOG = """visitor,sku,ts,list,rank,price,click
+u1,a,1600000000,l1,1,10,0
+u1,b,1600000000,l1,2,,1
+u2,a,1600000600,,,5.5,0
+"""
+
+
+def test_columns_of_what_was_shown_are_read_from_files_and_a_position_stays_a_number() -> None:
+    columns = {"user_id": "visitor", "item_id": "sku", "time": "ts", "request_id": "list", "position": "rank"}
+    roles = SchemaConfig(
+        shown={name: ROLES.shown[name] for name in ("position", "price")},
+        behaviours={"show": BehaviourConfig(kind="exposure"), "click": BehaviourConfig("click == 1")},
+    )
+    config = DatasetConfig(roles, events=TableConfig(["log.csv"], columns=columns, time="seconds"))
+    made = assembled(config, None, {"log.csv": LOG.encode()}, Report())
+    assert made.events["position"].to_pylist() in ([1, 2, None], [2, 1, None])
+    events = Events.of(made, roles)
+    assert events.past(torch.arange(3)).tolist() == [0, 0, 2]
+    encoder = Encoder.fit(made, roles, torch.arange(2))
+    assert encoder.vocabularies["position"] == ("1", "2")
+    assert encoder.shown(made)["position"].tolist()[2] == 0
+    assert torch.isfinite(encoder.shown(made)["price"]).all()
+
+
+def test_times_of_a_set_without_a_clock_order_nothing() -> None:
+    table = pa.table({"user_id": ["u"] * 3, "item_id": ["a", "b", "c"], "time": [-1, 5, 3], "y": [0, 1, 1]})
+    made = assembled(DatasetConfig(SchemaConfig(), clock="none"), {"events": table}, {}, Report())
+    assert made.events["time"].to_pylist() == [0, 0, 0]
+
+
+def test_a_column_that_was_shown_and_tells_the_label_is_a_leak() -> None:
+    draw = np.random.default_rng(0)
+    click = draw.integers(0, 2, 400)
+    price = np.where(click, 7.0, draw.integers(10, 90, 400))
+    roles = SchemaConfig(
+        shown={"price": ROLES.shown["price"], "position": ROLES.shown["position"]},
+        behaviours={"show": BehaviourConfig(kind="exposure"), "click": BehaviourConfig("click == 1")},
+    )
+    columns = {"user_id": draw.choice(["u", "v"], 400), "time": np.arange(400) + START, "click": click}
+    made = Log.of(pa.table({**columns, "price": price, "position": draw.integers(1, 9, 400)}))
+    flags = {name: flag.numpy() for name, flag in flags_of(made.events, roles).items()}
+    found = list(leaks(made, DatasetConfig(roles), flags))
+    assert len(found) == 1 and found[0].startswith("shown.price equals click")

@@ -143,11 +143,13 @@ def _run(arguments: argparse.Namespace) -> int:
 def _tell_windows(console: Console, plan: Plan, setting: Setting) -> None:
     """Who is measured, and whether what is chosen on validation can hold for the test."""
     from benchmarks.datasets import load_config, prepare
-    from benchmarks.populations import differences, populations, table
+    from benchmarks.populations import differences, populations, positives, table
 
     config = load_config(setting.dataset)
     found = populations(config, plan.protocol, prepare(config).log)
     console.print(table(found))
+    for text in positives(found):
+        console.print(text, markup=False, highlight=False, soft_wrap=True)
     for text in differences(found):
         console.print(f"[yellow]warning[/]: what is chosen on validation may not hold for the test: {text}")
 

@@ -124,8 +124,8 @@ def add_tasks(measured: Measured, predicted: Batch, candidates: Batch, schema: S
     weights = resamples(users)
     for task in schema.tasks:
         defined = mask & (candidates[f"label:{task.given}"] > 0) if task.given else mask
-        found = (predicted[task.name], candidates[f"label:{task.name}"], rows)
-        add_task(measured, task.name, *(x[defined] for x in found), weights)
+        logits, labels = predicted[task.name][defined], candidates[f"label:{task.name}"][defined]
+        add_task(measured, task.name, logits, labels, rows[defined], weights)
 
 
 def add_task(

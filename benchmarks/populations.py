@@ -29,7 +29,7 @@ COLUMNS = (
     "training_events",
     "training_rows",
 )
-"""What a table shows, and behind it the positives of each task where rows were shown."""
+"""What a table shows."""
 
 
 def populations(config: DatasetConfig, protocol: ProtocolConfig, log: Log) -> dict[str, Population]:
@@ -66,8 +66,7 @@ def table(found: dict[str, Population]) -> Table:
     """The populations, one row for each window."""
     from rich.table import Table
 
-    every = dict.fromkeys(key for population in found.values() for key in population)
-    keys = [key for key in COLUMNS if key in every] + [key for key in every if key.startswith("positives/")]
+    keys = [key for key in COLUMNS if any(key in population for population in found.values())]
     shown = Table("window", "new users", *(key.replace("_", " ") for key in keys), title_justify="left")
     for label, population in found.items():
         cells = [f"{population[key]:g}" if key in population else "" for key in keys]
@@ -75,7 +74,17 @@ def table(found: dict[str, Population]) -> Table:
     return shown
 
 
+def positives(found: dict[str, Population]) -> list[str]:
+    """One line for each window of rows that were shown: how many are positive, by task."""
+    start = "positives/"
+    counts = {
+        label.split("/")[1]: [f"{key.removeprefix(start)} {n:g}" for key, n in one.items() if start in key]
+        for label, one in found.items()
+    }
+    return [f"{window}: positive are {', '.join(each)}" for window, each in counts.items() if each]
+
+
 def _new(population: Population) -> float:
-    """The share of the measured users who did nothing before; a user has one request where users are not told."""
+    """The share of the measured users who did nothing before; each has one request where none are counted."""
     users = population.get("users", population.get("requests", 0.0))
     return population.get("new_users", 0.0) / max(users, 1.0)

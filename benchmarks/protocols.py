@@ -45,12 +45,7 @@ class CandidatesConfig:
 
 @dataclass(frozen=True)
 class ShownConfig:
-    """What was shown is what models after recall are trained and judged on.
-
-    Attributes:
-        kind: Always shown.
-        behaviour: Whose events are rows, such as `impression`; all events if empty.
-    """
+    """Models after recall are trained and judged on what was shown: events of `behaviour`, all if empty."""
 
     kind: Literal["shown"]
     behaviour: str = ""
@@ -191,10 +186,7 @@ class ProtocolConfig:
     def __post_init__(self) -> None:
         one_row = self.shown and isinstance(self.split, LeaveOneOut)
         demand(
-            (
-                not one_row,
-                "candidates that were shown cannot be split by leave_one_out, which tears requests",
-            ),
+            (not one_row, "candidates that were shown cannot be split by leave_one_out: it tears requests"),
             (self.version >= 1, f"version must be at least 1, found {self.version}"),
             (
                 self.fold is None or 0 <= self.fold < self.folds,

@@ -1,4 +1,4 @@
-"""What pre-rank and rank models are trained and judged on where a protocol says `shown`: requests as logged."""
+"""Requests as logged: what models after recall are trained and judged on where a protocol says `shown`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from zoo.data.shown import Shown
 from zoo.data.snapshot import DAY, Snapshot, narrowed, numeric
 from zoo.data.views import ShownView
 from zoo.funnel import FeatureJoin
-from zoo.funnel.features import crosses
+from zoo.funnel.features import crosses, returns
 
 SAMPLE = 2048
 """Requests from which the scale of crosses is learned."""
@@ -71,10 +71,13 @@ def rows(world: World) -> tuple[Shown, Shown]:
 
 
 def shown_schema(snapshot: Snapshot) -> Schema:
-    """The snapshot's features but for the statistics of its catalogue, which counted each row's own label."""
+    """The snapshot's features but for the statistics of its catalogue, which counted each row's own label.
+
+    Unlike what recall finds, what was shown may have been seen before, and that says most of all.
+    """
     stale = [f.name for f in snapshot.schema.having("item_stat") if f.name in snapshot.catalogue]
     base = snapshot.schema.leaving_out(stale)
-    return base.extended(*crosses(base), *snapshot.encoder.shown_features())
+    return base.extended(*crosses(base), *returns(base), *snapshot.encoder.shown_features())
 
 
 def join_of(snapshot: Snapshot, schema: Schema, choice: str) -> FeatureJoin:
@@ -116,6 +119,8 @@ def population(world: World) -> dict[str, float]:
         "training_rows": len(train.event),
         "leaky": float(bool(world.protocol.leak)),
     }
+    if events.nameless:
+        found |= {"users": len(test), "new_users": 0, "new_users_with_target": 0}
     found |= {f"positives/{name}": int(events.flags[name][test.event].sum()) for name in schema.tasks}
     if world.config.clock == "seconds":
         span = requests.time.max() - requests.time.min()

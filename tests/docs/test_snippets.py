@@ -17,6 +17,7 @@ import leaderboard.cli
 from benchmarks.configs import EntryConfig
 from benchmarks.datasets import DatasetConfig
 from benchmarks.funnels import FunnelConfig
+from benchmarks.protocols import ProtocolConfig
 from benchmarks.suite import resolve_suite
 from tests import tiny
 from zoo.core import registry
@@ -98,6 +99,7 @@ def test_the_yaml_of_a_guide_is_accepted(text: str, tmp_path: Path) -> None:
         assert resolve_suite(path, configs_root=ROOT / "configs").runs
     else:
         kinds = {"model:": EntryConfig, "stages:": FunnelConfig, "sources:": DatasetConfig}
+        kinds |= {"split:": ProtocolConfig}
         (kind,) = (kind for key, kind in kinds.items() if re.search(rf"^{key}", text, re.MULTILINE))
         check(load(path), kind)
 

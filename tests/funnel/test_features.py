@@ -12,7 +12,7 @@ import torch
 from zoo.core.schema import Feature, Schema, Task
 from zoo.core.types import Batch, Candidates, Request
 from zoo.funnel import Annotate, Channel, FeatureJoin, Score
-from zoo.funnel.features import RECENT, crosses
+from zoo.funnel.features import RECENT, crosses, lateness
 
 SCHEMA = Schema(
     (
@@ -136,3 +136,15 @@ def test_nothing_is_scored_when_nothing_is_there() -> None:
         REQUEST, Candidates.empty(3)
     )
     assert found.ids.shape == found.columns["p:like"].shape == (3, 0)
+
+
+def test_how_lately_a_candidate_is_in_a_history_equals_a_loop() -> None:
+    draw = torch.Generator().manual_seed(0)
+    history, ids = torch.randint(0, 6, (7, 9), generator=draw), torch.randint(0, 6, (7, 4), generator=draw)
+    found = lateness(history, ids)
+    for b in range(7):
+        past = history[b].tolist()
+        for k, item in enumerate(ids[b].tolist()):
+            expected = 1 / (1 + past.index(item)) if item and item in past else 0.0
+            assert found[b, k] == pytest.approx(expected)
+    assert lateness(history[:, :0], ids).sum() == 0

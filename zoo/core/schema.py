@@ -27,8 +27,8 @@ class Feature:
             `sequence` int64 `(…, length)` of item ids, newest first, padded with 0.
         vocab: Number of ids of a categorical, multi or sequence feature, with 0 (unknown or padding).
         length: Slots of a multi or sequence feature.
-        of: What a history or cross feature is made of: a behaviour, or an item feature; `shown` for a column of
-            an item as it was shown, which is unknown of all others.
+        of: What a history or cross feature is made of: a behaviour, or an item feature; `shown` for a column
+            of an item as it was shown, which is unknown of all others.
         mean: Of a numeric feature over the training rows, for standardising.
         std: Likewise, always above 0.
         ordered: Of a categorical feature, whether its ids are steps of a scale, such as bins of a number.

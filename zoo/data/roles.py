@@ -91,8 +91,8 @@ class SchemaConfig:
     """The roles of the columns: features of the user, the item and the moment, and the behaviours.
 
     The first behaviour is the base: every event counts. The others are labels given the base. What is known
-    of a moment is known before an item is chosen: a price or a position is an item's, and would tell which. It
-    is `shown`: of the item as it was shown, which only models that rank what was shown get to see.
+    of a moment is known before an item is chosen: a price or a position is an item's, and would tell which.
+    Such are `shown`: of the item as it was shown, which only models that rank what was shown get to see.
     """
 
     user: dict[str, FeatureConfig] = field(default_factory=dict)

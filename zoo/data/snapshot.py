@@ -130,7 +130,7 @@ class Snapshot:
 
 
 def narrowed(values: Tensor) -> Tensor:
-    """Ids in as few bytes as hold them, numbers as they are: a table of clicks has tens of ids in each row."""
+    """Ids in as few bytes as hold them, numbers as they are: a table of clicks has tens of them in a row."""
     if values.is_floating_point():
         return values
     most = int(values.max()) if values.numel() else 0

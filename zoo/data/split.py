@@ -29,8 +29,7 @@ class Events:
         offsets: `(U + 1,)` user r has the events `offsets[r]:offsets[r + 1]`.
         flags: `(E,)` bool by behaviour: whether the event counts as it.
         values: `(E,)` float by explicit behaviour, NaN where it has no number.
-        request: `(E,)` the first event of the request that an event belongs to, itself where it is alone; None
-            where every event is.
+        request: `(E,)` the first event of the request of each, itself where it is alone; None where all are.
         nameless: Whether the log names no user, so that the events of its one user are nobody's history.
     """
 
@@ -72,16 +71,16 @@ class Events:
         return int(self.time.max()) + 1 if len(self.time) else 0
 
     def past(self, index: Tensor) -> Tensor:
-        """`(N,)` end of what may be the history of the events at `index`: before the first of their request."""
+        """`(N,)` where the history of the events at `index` ends: before the first of their request."""
         if self.nameless:
             return self.offsets[self.row[index]]
         return index if self.request is None else self.request[index]
 
     def earlier(self, index: Tensor, stop: Tensor) -> Tensor:
-        """`(N,)` end of the user's events before `stop` `(U,)` that are earlier in time than those at `index`.
+        """`(N,)` end of the user's events before `stop` `(U,)` that are earlier than those at `index`.
 
-        It is for splits that lay the parts of a user one after another, each in the order of time: the history
-        of an event of a later part lies far before it.
+        It is for splits that lay the parts of a user one after another, each in the order of time: the
+        history of an event of a later part lies far before it.
         """
         first = self.offsets[self.row[index]]
         if self.nameless or not len(self.time):
@@ -111,7 +110,7 @@ class Requests:
         stop: `(N,)` index behind the last event that counts as an answer.
         time: `(N,)` when the request happens, the time of its first later event.
         new: `(N,)` bool, True where the user has no event before the window.
-        first: `(N,)` index of the first event that counts as an answer, whose moment it is; by default `end`.
+        asked: `(N,)` index of the first event that counts as an answer, where that is not `end`.
     """
 
     row: Tensor
@@ -119,19 +118,21 @@ class Requests:
     stop: Tensor
     time: Tensor
     new: Tensor
-    first: Tensor = None  # type: ignore[assignment]  # what comes after `__post_init__` never is
-
-    def __post_init__(self) -> None:
-        if self.first is None:
-            object.__setattr__(self, "first", self.end)
+    asked: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.row)
 
     def take(self, index: Tensor) -> Requests:
         """The requests at `index`."""
-        names = ("row", "end", "stop", "time", "new", "first")
-        return Requests(*(getattr(self, name)[index] for name in names))
+        asked = None if self.asked is None else self.asked[index]
+        row, end, stop = self.row[index], self.end[index], self.stop[index]
+        return Requests(row, end, stop, self.time[index], self.new[index], asked)
+
+    @property
+    def first(self) -> Tensor:
+        """`(N,)` index of the first event that counts as an answer, whose moment it is."""
+        return self.end if self.asked is None else self.asked
 
 
 def window(events: Events, start: int, stop: int, share: float = 0.5) -> Requests:
@@ -172,11 +173,11 @@ def padded(
         newest: Last value first, so that a range longer than `length` loses its oldest.
     """
     longest = int((stop - start).max()) if len(start) else 0
+    if longest < 1:  # as all histories of a table without times are
+        return torch.zeros(len(start), length or 0, dtype=values.dtype)
     step = torch.arange(longest if length is None else length)
     index = stop[:, None] - 1 - step if newest else start[:, None] + step
     inside = (index >= start[:, None]) & (index < stop[:, None])
-    if not len(values):
-        return torch.zeros(index.shape, dtype=values.dtype)
     return torch.where(inside, values[index.clamp(0, len(values) - 1)], torch.zeros((), dtype=values.dtype))
 
 
@@ -192,7 +193,7 @@ def requests_of(table: pa.Table, exposed: bool) -> Tensor | None:
     """`(E,)` the first event of the request of each, None where every event is alone.
 
     Args:
-        table: Events in the log's order; `request_id` tells what belongs together, and null that nothing does.
+        table: Events in the log's order; `request_id` tells what belongs together, null that nothing does.
         exposed: Whether the base is an exposure, so that without ids what a user saw at one time does.
     """
     index = torch.arange(table.num_rows)

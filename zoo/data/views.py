@@ -122,8 +122,8 @@ class CandidateView:
 class ShownView:
     """One row per request as it was logged: its features `(B, …)`, and what was shown in it `(B, K, …)`.
 
-    A batch is made when it is asked for, so a table of millions of rows costs no more than their places. Labels
-    are there for every behaviour; one that is a number is NaN where it is not defined.
+    A batch is made when it is asked for, so a table of millions of rows costs no more than their places.
+    Labels are there for every behaviour; one that is a number is NaN where it is not defined.
 
     Attributes:
         snapshot: The world whose encoder and catalogue are used; each request has its own history.

@@ -42,7 +42,8 @@ class FeatureJoin:
     """Makes the batch a rank model reads: request, catalogue, columns and crosses.
 
     A cross of a multi feature is the cosine of the candidate's values with those of the newest events; of a
-    categorical one, which is then a bin, the distance to their mean.
+    categorical one, which is then a bin, the distance to their mean. A cross of a history is how lately the
+    candidate itself is in it.
 
     Attributes:
         catalogue: Features of all items, `(n_items + 1, …)`.
@@ -59,10 +60,15 @@ class FeatureJoin:
         batch = {name: table[candidates.ids] for name, table in self.catalogue.items()}
         history = request.features[f"history:{self.behaviour}"][:, :RECENT]
         for cross in self.schema.having("cross"):
+            if cross.of in request.features:
+                batch[cross.name] = lateness(request.features[cross.of], candidates.ids)
+                continue
             batch[cross.name] = self._cross(self.schema[cross.of], history, batch[cross.of])
         return request.features | batch | candidates.columns
 
     def _cross(self, feature: Feature, history: Tensor, values: Tensor) -> Tensor:
+        if not history.any():
+            return torch.zeros(values.shape[:2], device=values.device)
         past, events = self.catalogue[feature.name][history], (history > 0).float()
         if feature.kind == "multi":
             taste = F.normalize((_hot(past, feature.vocab) * events[..., None]).sum(1), dim=-1)
@@ -80,6 +86,19 @@ def crosses(schema: Schema) -> tuple[Feature, ...]:
     items = (f for f in schema.having("item") if f.kind in ("multi", "categorical"))
     kinds = {True: "distance", False: "affinity"}
     return tuple(Feature(f"{kinds[f.ordered]}:{f.name}", "cross", "numeric", of=f.name) for f in items)
+
+
+def returns(schema: Schema) -> tuple[Feature, ...]:
+    """The crosses of histories, for candidates that may be in them: `again:` of each behaviour."""
+    histories = (f for f in schema.having("history") if f.kind == "sequence")
+    return tuple(Feature(f"again:{f.of}", "cross", "numeric", of=f.name) for f in histories)
+
+
+def lateness(history: Tensor, ids: Tensor) -> Tensor:
+    """`(B, K)` 1 / rank of the newest event with each item `(B, K)` in a history `(B, L)`, 0 without one."""
+    rank = torch.arange(1, history.shape[1] + 1, device=ids.device)
+    same = (history[:, None] == ids[..., None]) & (ids > 0)[..., None]
+    return F.pad(same / rank, (0, 1)).amax(dim=2)
 
 
 @dataclass(frozen=True)

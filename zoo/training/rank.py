@@ -82,8 +82,8 @@ class RankModel(ZooModel):
         """`(B, K)` probability by task, conditional where the task is.
 
         Raises:
-            UserError: A column that the model was fitted with is not there; where an item will be shown is nobody's
-            to know, so that is taken to be unknown.
+            UserError: A column that the model was fitted with is not there. How an item will be shown is not
+                known yet, so that is no mistake.
         """
         missing = [feature for feature in self.used("column") if feature.name not in batch]
         if columns := ", ".join(feature.name for feature in missing if feature.of != "shown"):
@@ -95,7 +95,8 @@ class RankModel(ZooModel):
 def joint_log_probability(logits: dict[str, Tensor], schema: Schema) -> dict[str, Tensor]:
     """`(B, K)` by task: log of the product of probabilities along `given`, as p(watch)·p(like | watch).
 
-    The chain of ESMM (Ma et al., SIGIR 2018). Tasks come after the task they are given; being shown is certain.
+    The chain of ESMM (Ma et al., SIGIR 2018). Tasks come after the task they are given; to be
+    shown, which is no task, is certain.
     """
     joint: dict[str, Tensor] = {}
     tasks = {task.name for task in schema.tasks}

@@ -78,11 +78,8 @@ def _of_labels(log: Log, config: DatasetConfig, flags: dict[str, Vector]) -> Ite
                 continue
             strength = _auc(column.codes, positive, defined, half)
             if column.name != "time" and strength > DETERMINES:
-                how = (
-                    "equals"
-                    if strength >= EQUAL and column.side in ("context", "shown")
-                    else "nearly determines"
-                )
+                own = column.side in ("context", "shown")
+                how = "equals" if strength >= EQUAL and own else "nearly determines"
                 yield (
                     f"{column.side}.{column.name} {how} {label} (AUC of it alone {strength:.3f}): "
                     "is it known before the event?"

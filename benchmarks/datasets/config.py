@@ -114,11 +114,16 @@ class DatasetConfig:
     def __post_init__(self) -> None:
         described = bool(self.reader or self.events)
         own = [source.kind == "simulated" or bool(source.reader) for source in self.sources]
+        timed, asked = self.clock == "seconds", self.schema.statistics
+        finite = ", ".join(asked.finite) if asked else ""
+        ages = ", ".join(name.removeprefix("event:") for name in self.schema.ages)
         demand(
             (
                 described or any(own) or not own,
                 "events must say how the files read, or reader which reader does",
-            )
+            ),
+            (timed or not finite, f"clock must be seconds for windows other than all, found {finite}"),
+            (timed or not ages, f"clock must be seconds for ages of events, found {ages}"),
         )
 
     @property
@@ -134,13 +139,22 @@ class DatasetConfig:
         if not self.canonical:
             sources = [(source.kind, source.at, source.options) for source in self.sources]
             tables = {name: asdict(table) for name, table in self.tables.items()}
-            parts += [sources, tables, asdict(self.schema)]
+            parts += [sources, tables, roles_of(self.schema)]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
     def fingerprint(self, canonical: str) -> str:
         """Hash of all that a run can see: the tables (their hash) and their roles, not the prose."""
-        seen = json.dumps([canonical, asdict(self.schema), self.clock], sort_keys=True)
+        seen = json.dumps([canonical, roles_of(self.schema), self.clock], sort_keys=True)
         return hashlib.sha256(seen.encode()).hexdigest()
+
+
+LATER = ("event", "statistics")
+"""Parts of a schema that came after the first records: left out of hashes where empty, so that those hold."""
+
+
+def roles_of(schema: SchemaConfig) -> dict[str, Any]:
+    """A schema as hashes see it."""
+    return {name: part for name, part in asdict(schema).items() if part or name not in LATER}
 
 
 def load_config(path: str | Path) -> DatasetConfig:

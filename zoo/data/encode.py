@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from zoo.data.log import Log
 from zoo.data.roles import CLOCK, BehaviourConfig, FeatureConfig, SchemaConfig
 from zoo.data.values import (
     Values,
+    ages_of,
     cells_of,
     column_of,
     edges_of,
@@ -30,6 +31,7 @@ from zoo.data.values import (
     vocabulary,
     words_of,
 )
+from zoo.data.windows import StatisticsConfig
 
 
 @dataclass(frozen=True)
@@ -66,12 +68,14 @@ class Encoder:
             log: Users, items and events; vocabularies of items come from the whole catalogue.
             roles: Which columns are features, and how.
             known: Rows of the users with events before the cut; only these have ids and shape bins.
-            past: `(E,)` bool, the log's events before the cut, which shape the features of the moment.
+            past: `(E,)` bool, the log's events before the cut, which shape the features of the events.
         """
         users = log.users.take(pa.array(known.numpy()))
         events = log.events if past is None else log.events.filter(pa.array(past.numpy()))
+        sides = [(users, roles.user), (log.items, roles.item), (events, roles.moments | roles.happened)]
+        sides += [(ages_of(events), roles.ages)] if roles.ages else []
         vocabularies, edges, scales = {}, {}, {}
-        for table, features in ((users, roles.user), (log.items, roles.item), (events, roles.moments)):
+        for table, features in sides:
             for name, config in features.items():
                 column = column_of(table, name, config)
                 if config.kind != "numeric":
@@ -139,6 +143,27 @@ class Encoder:
         """The same features where nothing is known of the moment."""
         return {name: self.encode(name, c, [None] * rows) for name, c in self.roles.moments.items()}
 
+    def happened(self, log: Log) -> Batch:
+        """`(E + 1,)` features of every event, with 0 in front for padding, and the times that ages need."""
+        batch = {
+            name: self.encode(name, config, column_of(log.events, name, config))
+            for name, config in self.roles.happened.items()
+        }
+        batch |= {"time": torch.from_numpy(log.events["time"].to_numpy())} if self.roles.ages else {}
+        return {name: torch.cat([torch.zeros_like(x[:1]), x]) for name, x in batch.items()}
+
+    def aged(self, batch: Batch, now: Tensor) -> Batch:
+        """The batch with ages at `now` `(N,)`, 0 if unknown, in place of times `time:<behaviour>` `(N, L)`."""
+        batch = dict(batch)
+        for behaviour in self.roles.histories if self.roles.ages else ():
+            time = batch.pop(f"time:{behaviour}")
+            seconds = pa.array((now[:, None] - time).clamp(min=0).flatten().numpy())
+            unknown = (time <= 0) | (now <= 0)[:, None]
+            for name, config in self.roles.ages.items():
+                age = self.encode(name, config, seconds).view_as(time)
+                batch[name_of(name, behaviour)] = age.masked_fill(unknown, 0)
+        return batch
+
     def clock(self, time: Tensor) -> Batch:
         """Features of a time `(N,)` in seconds; 0 where it is negative (not known)."""
         batch = {}
@@ -165,6 +190,9 @@ class Encoder:
         for behaviour in self.roles.histories:
             name = f"history:{behaviour}"
             out.append(Feature(name, "history", "sequence", len(self.items) + 1, history_length, behaviour))
+            for key, config in (self.roles.happened | self.roles.ages).items():
+                name, feature = name_of(key, behaviour), self._feature(key, "event", config)
+                out.append(replace(feature, name=name, of=behaviour, length=history_length))
         out.append(Feature("item_id", "item_id", "categorical", len(self.items) + 1))
         return (*out, *(self._feature(name, "item", config) for name, config in self.roles.item.items()))
 
@@ -189,12 +217,19 @@ class Encoder:
             raw = json.loads(text)
             roles = raw.pop("roles")
             parts = {
-                part: {name: FeatureConfig(**config) for name, config in roles[part].items()}
-                for part in ("user", "item", "context")
+                part: {name: FeatureConfig(**config) for name, config in roles.get(part, {}).items()}
+                for part in ("user", "item", "context", "event")
             }
             behaviours = {name: BehaviourConfig(**config) for name, config in roles["behaviours"].items()}
-            config = SchemaConfig(**parts, behaviours=behaviours)
+            asked = roles.get("statistics")
+            statistics = StatisticsConfig(**asked) if asked else None
+            config = SchemaConfig(**parts, behaviours=behaviours, statistics=statistics)
             maps = [{n: tuple(v) for n, v in raw[key].items()} for key in ("vocabularies", "edges", "scales")]
             return cls(config, tuple(raw["items"]), tuple(raw["users"]), *maps)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"encoder.json: not an encoder ({error})") from error
+
+
+def name_of(key: str, behaviour: str) -> str:
+    """How a batch calls a feature of the events of a history, by its name in the encoder."""
+    return f"history:{behaviour}:{key.removeprefix('event:')}"

@@ -56,6 +56,11 @@ class Events:
         before = {name: torch.cat([none, flag.cumsum(0)]) for name, flag in self.flags.items()}
         return {name: (before[name], self.item[flag]) for name, flag in self.flags.items()}
 
+    @cached_property
+    def places(self) -> dict[str, Tensor]:
+        """By behaviour: where its events are among all, counted from 1, as 0 is padding."""
+        return {name: flag.nonzero().squeeze(1) + 1 for name, flag in self.flags.items()}
+
     def cut(self, share: float) -> int:
         """The time before which `share` of all events lie; events at the cut itself come after it."""
         place = int(len(self.time) * share)
@@ -66,6 +71,12 @@ class Events:
     def known(self, stop: Tensor) -> Tensor:
         """`(E,)` bool, the events before each user's `stop` `(U,)`."""
         return torch.arange(len(self.time)) < stop[self.row]
+
+    def keeping(self, mask: Tensor) -> Events:
+        """The events where `mask` `(E,)`, of the same users."""
+        running = torch.cat([torch.zeros(1, dtype=torch.int64), mask.cumsum(0)])
+        parts = ({name: x[mask] for name, x in by.items()} for by in (self.flags, self.values))
+        return Events(self.row[mask], self.item[mask], self.time[mask], running[self.offsets], *parts)
 
     def before(self, time: int) -> Tensor:
         """`(U,)` end of each user's events before `time`."""

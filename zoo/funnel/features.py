@@ -15,6 +15,8 @@ from zoo.funnel.merge import Channel
 
 RECENT = 20
 """Newest events that a taste is read from."""
+KINDS = {True: "distance", False: "affinity"}
+"""How a cross with an item feature begins, by whether that is ordered; other crosses are not made here."""
 
 
 @dataclass(frozen=True)
@@ -48,18 +50,23 @@ class FeatureJoin:
         catalogue: Features of all items, `(n_items + 1, …)`.
         schema: Whose cross features to compute.
         behaviour: The history that a taste is read from.
+        live: Statistics of candidates, from a request's features and ids `(B, K)`; the crosses among them are
+            its own and not computed here.
     """
 
     catalogue: Batch
     schema: Schema
     behaviour: str
+    live: Callable[[Batch, Tensor], Batch] | None = None
 
     def __call__(self, request: Request, candidates: Candidates) -> Batch:
         """Request features `(B, …)` and candidate features `(B, K, …)`."""
         batch = {name: table[candidates.ids] for name, table in self.catalogue.items()}
         history = request.features[f"history:{self.behaviour}"][:, :RECENT]
         for cross in self.schema.having("cross"):
-            batch[cross.name] = self._cross(self.schema[cross.of], history, batch[cross.of])
+            if cross.name == f"{KINDS[self.schema[cross.of].ordered]}:{cross.of}":
+                batch[cross.name] = self._cross(self.schema[cross.of], history, batch[cross.of])
+        batch |= self.live(request.features, candidates.ids) if self.live else {}
         return request.features | batch | candidates.columns
 
     def _cross(self, feature: Feature, history: Tensor, values: Tensor) -> Tensor:
@@ -78,8 +85,7 @@ class FeatureJoin:
 def crosses(schema: Schema) -> tuple[Feature, ...]:
     """The crosses of item features: `distance:` of an ordered one, `affinity:` of other categories."""
     items = (f for f in schema.having("item") if f.kind in ("multi", "categorical"))
-    kinds = {True: "distance", False: "affinity"}
-    return tuple(Feature(f"{kinds[f.ordered]}:{f.name}", "cross", "numeric", of=f.name) for f in items)
+    return tuple(Feature(f"{KINDS[f.ordered]}:{f.name}", "cross", "numeric", of=f.name) for f in items)
 
 
 @dataclass(frozen=True)

@@ -153,7 +153,7 @@ class Encoder:
         return {name: torch.cat([torch.zeros_like(x[:1]), x]) for name, x in batch.items()}
 
     def aged(self, batch: Batch, now: Tensor) -> Batch:
-        """The batch with ages at `now` `(N,)`, 0 if unknown, in place of times `time:<behaviour>` `(N, L)`."""
+        """The batch with ages at `now` `(N,)`, 0 if unknown, in place of `time:<behaviour>` `(N, L)`."""
         batch = dict(batch)
         for behaviour in self.roles.histories if self.roles.ages else ():
             time = batch.pop(f"time:{behaviour}")

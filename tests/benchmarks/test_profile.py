@@ -95,7 +95,8 @@ def test_statistics_with_something_to_count_are_those_counted_by_hand() -> None:
     log, config = tiny()
     schema = replace(config.schema, statistics=StatisticsConfig(["1d", "1h", "all"], ["tags"]))
     found = profile(log, replace(config, schema=schema), Report()).statistics
-    # In a day before it a's z has a's first events, b's x and c's y have a's; nobody clicked y; x and z share m.
+    # In the day before, a's z has a's first events, b's x and c's y have a's; nobody clicked y then, and
+    # x and z share the tag m.
     sixths = {"user_count": (1, 0), "user_rate:like": (1, 0), "user_tags_rate:like": (1, 0)}
     sixths |= {"item_count": (2, 1), "item_rate:click": (2, 1), "item_rate:like": (1, 1)}
     for name, (day, hour) in sixths.items():

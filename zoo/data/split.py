@@ -72,12 +72,6 @@ class Events:
         """`(E,)` bool, the events before each user's `stop` `(U,)`."""
         return torch.arange(len(self.time)) < stop[self.row]
 
-    def keeping(self, mask: Tensor) -> Events:
-        """The events where `mask` `(E,)`, of the same users."""
-        running = torch.cat([torch.zeros(1, dtype=torch.int64), mask.cumsum(0)])
-        parts = ({name: x[mask] for name, x in by.items()} for by in (self.flags, self.values))
-        return Events(self.row[mask], self.item[mask], self.time[mask], running[self.offsets], *parts)
-
     def before(self, time: int) -> Tensor:
         """`(U,)` end of each user's events before `time`."""
         running = torch.cat([torch.zeros(1, dtype=torch.int64), (self.time < time).cumsum(0)])

@@ -78,10 +78,20 @@ class Statistics:
         )
 
     @classmethod
-    def asked(cls, roles: SchemaConfig, events: Events, catalogue: Batch) -> Statistics | None:
-        """What a dataset's YAML asks for, None if nothing; the base has no rate, as every event is one."""
+    def asked(
+        cls, roles: SchemaConfig, events: Events, catalogue: Batch, known: Tensor | None = None
+    ) -> Statistics | None:
+        """What a dataset's YAML asks for, None if nothing; the base has no rate, as every event is one.
+
+        Args:
+            roles: What the YAML says.
+            events: What to count.
+            catalogue: Categories of all items, `(n_items + 1, …)`.
+            known: `(E,)` bool, the events that count; all by default.
+        """
         if (wanted := roles.statistics) is None:
             return None
+        events = events if known is None else _where(events, known)
         given = {task: on for task, on in roles.tasks.items() if task != roles.base}
         return cls.of(events, wanted.windows, given, {name: catalogue[name] for name in wanted.cross})
 
@@ -202,6 +212,12 @@ class Statistics:
             prior = (overall[task][0] / overall[on][0]).nan_to_num(0.5)
             columns += (counts[task] + PRIOR_EVENTS * prior) / (counts[on] + PRIOR_EVENTS)
         return dict(zip(self._names(prefix), columns, strict=True))
+
+
+def _where(events: Events, mask: Tensor) -> Events:
+    """Some of the events, which may be counted but have no range for each user."""
+    row, item, time = (values[mask] for values in (events.row, events.item, events.time))
+    return Events(row, item, time, events.offsets[:0], {name: x[mask] for name, x in events.flags.items()})
 
 
 def _holds(task: str, given: Mapping[str, str], flags: Mapping[str, Tensor]) -> Tensor:

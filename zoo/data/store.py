@@ -70,8 +70,8 @@ class Store:
             return cls(*parts)
         padded[KEY] = torch.cat([torch.tensor([-1]), row])
         # Its own count, of what the snapshot knows and no more.
-        known = events.keeping(events.known(snapshot.stop))
-        return cls(*parts, Statistics.asked(names, known, snapshot.catalogue))
+        known = events.known(snapshot.stop)
+        return cls(*parts, Statistics.asked(names, events, snapshot.catalogue, known))
 
     @property
     def live(self) -> Callable[[Batch, Tensor], Batch] | None:

@@ -143,27 +143,6 @@ class Encoder:
         """The same features where nothing is known of the moment."""
         return {name: self.encode(name, c, [None] * rows) for name, c in self.roles.moments.items()}
 
-    def happened(self, log: Log) -> Batch:
-        """`(E + 1,)` features of every event, with 0 in front for padding, and the times that ages need."""
-        batch = {
-            name: self.encode(name, config, column_of(log.events, name, config))
-            for name, config in self.roles.happened.items()
-        }
-        batch |= {"time": torch.from_numpy(log.events["time"].to_numpy())} if self.roles.ages else {}
-        return {name: torch.cat([torch.zeros_like(x[:1]), x]) for name, x in batch.items()}
-
-    def aged(self, batch: Batch, now: Tensor) -> Batch:
-        """The batch with ages at `now` `(N,)`, 0 if unknown, in place of `time:<behaviour>` `(N, L)`."""
-        batch = dict(batch)
-        for behaviour in self.roles.histories if self.roles.ages else ():
-            time = batch.pop(f"time:{behaviour}")
-            seconds = pa.array((now[:, None] - time).clamp(min=0).flatten().numpy())
-            unknown = (time <= 0) | (now <= 0)[:, None]
-            for name, config in self.roles.ages.items():
-                age = self.encode(name, config, seconds).view_as(time)
-                batch[name_of(name, behaviour)] = age.masked_fill(unknown, 0)
-        return batch
-
     def clock(self, time: Tensor) -> Batch:
         """Features of a time `(N,)` in seconds; 0 where it is negative (not known)."""
         batch = {}

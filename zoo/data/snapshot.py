@@ -14,6 +14,7 @@ from zoo.core.topk import without_repeats
 from zoo.core.types import Batch
 from zoo.data.encode import Encoder, name_of
 from zoo.data.log import Log
+from zoo.data.past import aged, happened
 from zoo.data.split import Events, Requests, every_event, padded
 from zoo.data.statistics import PRIOR_EVENTS, Statistics
 from zoo.data.windows import KEY, NOW
@@ -85,7 +86,7 @@ class Snapshot:
         catalogue = encoder.catalogue(log) | _item_statistics(events, past, cut, rates, len(encoder.items))
         parts = (events, users, moments, encoder, catalogue, rates, Schema(()), cut, stop, history_length)
         statistics = statistics or Statistics.asked(encoder.roles, events, catalogue)
-        snapshot = cls(*parts, encoder.happened(log), statistics)
+        snapshot = cls(*parts, happened(encoder, log), statistics)
         schema = Schema(snapshot._features(), tuple(Task(*task) for task in tasks.items()))
         return Snapshot(**{**vars(snapshot), "schema": schema})
 
@@ -111,7 +112,7 @@ class Snapshot:
         for name in self.encoder.roles.histories:
             batch[f"history:{name}"] = self.history(requests, name, length or self.history_length)
             batch |= self.of_history(requests, name, length or self.history_length)
-        return self.encoder.aged(batch, requests.time)
+        return aged(self.encoder, batch, requests.time)
 
     def as_of(self, requests: Requests) -> Batch:
         """`(N,)` statistics of the users as of the requests, none where the dataset asks for none."""

@@ -17,6 +17,7 @@ from torch import Tensor
 from zoo.core.errors import UserError, did_you_mean
 from zoo.core.types import Batch, Request
 from zoo.data.encode import Encoder, name_of
+from zoo.data.past import aged
 from zoo.data.snapshot import Snapshot, history_statistics
 from zoo.data.split import Requests
 from zoo.data.statistics import Statistics
@@ -120,7 +121,7 @@ class Store:
 
     def _as_of(self, state: Batch, now: Tensor) -> Batch:
         """The state with ages of events and statistics of users as of `now`, 1 where that is not known."""
-        state = self.encoder.aged(state, now.where(now > 1, 0))
+        state = aged(self.encoder, state, now.where(now > 1, 0))
         if self.statistics is None:
             return state
         now = now.where(now > 1, self.statistics.overall.stop)

@@ -141,7 +141,7 @@ class CandidateMaker:
         """Candidate-level features that may differ by request or time, and `keep`."""
         snapshot = self.world.snapshot(moment)
         schema = snapshot.schema.extended(*crosses(snapshot.schema))
-        join = FeatureJoin(snapshot.catalogue, schema, self.world.config.schema.choice)
+        join = FeatureJoin(snapshot.catalogue, schema, self.world.config.schema.choice, snapshot.live)
         names = ["item_id", *(f.name for f in schema.having("item_stat", "cross")), *candidates.columns]
         parts = []
         for rows in torch.arange(len(request)).split(JOIN_CHUNK):
@@ -170,7 +170,8 @@ def rank_schema(base: Schema, candidates: Batch) -> Schema:
     names = [name for name in columns if name not in {cross.name for cross in found}]
     found += [numeric(name, "column", candidates[name][mask]) for name in names]
     # Statistics too are scaled as the training windows saw them.
-    stats = {f.name: numeric(f.name, f.role, candidates[f.name][mask]) for f in base.having("item_stat")}
+    live = base.having("item_stat", "cross")
+    stats = {f.name: numeric(f.name, f.role, candidates[f.name][mask], f.of) for f in live}
     features: tuple[Feature, ...] = tuple(stats.get(f.name, f) for f in base)
     return Schema(features, base.tasks).extended(*found)
 

@@ -103,7 +103,8 @@ class Runner:
         stages = spec.config["stages"]
         names = list(dict.fromkeys(entries_of(stages)))
         models = {name: self.components.of_funnel(name, spec.config, spec.seed) for name in names}
-        funnel = build_funnel(stages, models, self.world.store)
+        # The store knows nothing from after the cut, and a request comes later than that.
+        funnel = build_funnel(stages, models, self.world.store, self.world.snapshot().live)
         trace = self._traced(funnel)
         measured = self._measure_lists(list(trace.values())[-1].ids)
         evaluate.add_survival(measured, trace, self.world.targets)

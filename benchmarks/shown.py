@@ -81,12 +81,12 @@ def shown_schema(snapshot: Snapshot) -> Schema:
 
 
 def join_of(snapshot: Snapshot, schema: Schema, choice: str) -> FeatureJoin:
-    """What is known of the items of a request: static features and crosses, no statistics as of the cut.
+    """What is known of the items of a request: static features, crosses, and statistics as of the request.
 
-    Statistics as of each request are the join's to add.
+    Those as of the cut have counted each row of training.
     """
     static = {f.name: snapshot.catalogue[f.name] for f in schema.having("item_id", "item")}
-    return FeatureJoin(static, schema, choice)
+    return FeatureJoin(static, schema, choice, snapshot.live)
 
 
 def scaled(schema: Schema, train: ShownView) -> Schema:

@@ -23,7 +23,6 @@ from zoo.data.snapshot import DAY
 from zoo.data.split import Events, Requests, every_event, window
 
 
-
 @dataclass(frozen=True)
 class Moment:
     """How much is known: the events of each user before `stop`.

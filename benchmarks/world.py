@@ -65,7 +65,9 @@ class World:
         moment = moment or self.moment
         if moment.name not in self._snapshots:
             args = (self.log, self.events, self.encoder, moment.time, self.protocol.history_length)
-            self._snapshots[moment.name] = Snapshot.at(*args, moment.stop)
+            other = next(iter(self._snapshots.values()), None)
+            shared = other.statistics if other else None
+            self._snapshots[moment.name] = Snapshot.at(*args, moment.stop, shared)
         return self._snapshots[moment.name]
 
     @cached_property

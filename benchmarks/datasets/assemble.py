@@ -79,6 +79,7 @@ def _wanted(config: DatasetConfig, name: str) -> dict[str, Kind]:
     features = {"events": schema.moments | schema.shown, "users": schema.user, "items": schema.item}[name]
     kinds: dict[str, Kind] = {}
     if name == "events":
+        kinds |= {feature.of: _of(feature) for feature in schema.happened.values()}
         kinds |= {role: kind for role, kind in ROLES.items() if role in named}
         for expression in _expressions(config):
             kinds |= {column: _kind(column, expression) for column in sorted(expression.columns)}

@@ -117,6 +117,9 @@ class DatasetConfig:
         own = [source.kind == "simulated" or bool(source.reader) for source in self.sources]
         clocks = [name for name in self.schema.context if name not in self.schema.moments]
         cut = [name for name in ("users", "items") if name in self.tables and self.tables[name].split]
+        timed, asked = self.clock == "seconds", self.schema.statistics
+        finite = ", ".join(asked.finite) if asked else ""
+        ages = ", ".join(name.removeprefix("event:") for name in self.schema.ages)
         demand(
             (not cut, f"{''.join(cut[:1])}.split: only events are published in parts"),
             (
@@ -128,6 +131,8 @@ class DatasetConfig:
                 described or any(own) or not own,
                 "events must say how the files read, or reader which reader does",
             ),
+            (timed or not finite, f"clock must be seconds for windows other than all, found {finite}"),
+            (timed or not ages, f"clock must be seconds for ages of events, found {ages}"),
         )
 
     @property
@@ -152,7 +157,7 @@ class DatasetConfig:
         return hashlib.sha256(seen.encode()).hexdigest()
 
 
-LATER = ("shown",)
+LATER = ("shown", "event", "statistics")
 """Parts of a schema that came after the first records: left out of hashes where empty, so that those hold."""
 
 

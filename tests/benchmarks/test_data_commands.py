@@ -161,6 +161,28 @@ def test_show_shows_as_many_rows_as_asked(capsys: pytest.CaptureFixture[str]) ->
     assert error_of(capsys, "show", "web", "--rows", "0") == "error: --rows: found 0, expected at least 1"
 
 
+def test_statistics_and_features_of_events_are_read_and_shown(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    more = (
+        "  statistics: {windows: [1d, all]}\n"
+        "  event: {click: {kind: categorical}, age: {kind: numeric, transform: log, of: time}}\n"
+    )
+    (folder / "configs" / "datasets" / "web.yaml").write_text(YAML + more)
+    assert main(["data", "check", "web"]) == 0
+    out = capsys.readouterr().out
+    # Each user comes every 5 hours and each item every 7, so all but the first have something to count.
+    assert re.search(r"user_count +│ 92.9% +│ 92.9%", out) and re.search(r"item_rate:click +│ 90.0% ", out)
+    assert re.search(r"click +│ event +│ 100.0% ", out)
+    assert main(["data", "show", "web", "--rows", "2"]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"user_count:1d +│ user +│ numeric +│ +│ +│ 92.9% ", out)
+    assert re.search(r"history:click:click +│ event +│ categorical +│ 3 +│ 20 +│ 100.0% +│ 0, 1 ", out)
+    # The last event is u4's: four clicks before it, one every 15 hours, and four views within a day.
+    assert re.search(r"history:click:age +│ none +│ 10.9 11.59 12 …4", out)
+    assert re.search(r"user_count:1d +│ 0 +│ 1.609 ", out)
+
+
 @pytest.mark.parametrize("command", ["check", "show"])
 def test_a_dataset_that_is_not_there_is_one_line(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     line = error_of(capsys, command, "wep")

@@ -14,7 +14,8 @@ from benchmarks.datasets import DatasetConfig, load_config, prepare
 from benchmarks.datasets.assemble import assembled
 from benchmarks.datasets.tables import Report
 from zoo.core.errors import UserError
-from zoo.data.roles import SchemaConfig
+from zoo.data.roles import FeatureConfig, SchemaConfig
+from zoo.data.windows import StatisticsConfig
 
 
 def test_fingerprint_follows_tables_and_roles_only():
@@ -22,6 +23,24 @@ def test_fingerprint_follows_tables_and_roles_only():
     assert replace(real, about="new prose", statistics={}).fingerprint("0") == real.fingerprint("0")
     assert real.fingerprint("1") != real.fingerprint("0")
     assert replace(real, schema=SchemaConfig()).fingerprint("0") != real.fingerprint("0")
+
+
+def test_parts_that_came_later_change_a_fingerprint_only_where_they_say_something():
+    real = load_config(REAL)
+    # What the published records of this dataset are found by.
+    assert real.fingerprint(real.canonical).startswith("6bae8c829400")
+    for part in (
+        {"statistics": StatisticsConfig(["7d"])},
+        {"event": {"rating": FeatureConfig("categorical")}},
+    ):
+        more = replace(real, schema=replace(real.schema, **part))
+        assert more.fingerprint("0") != real.fingerprint("0")
+        assert replace(more, canonical="").recipe != replace(real, canonical="").recipe
+
+
+def test_without_seconds_everything_before_can_be_counted():
+    schema = SchemaConfig(statistics=StatisticsConfig(["all"]))
+    assert DatasetConfig(schema, clock="order").schema.statistics.finite == []
 
 
 def test_real_config_says_what_its_columns_mean():
@@ -40,6 +59,19 @@ def test_real_config_says_what_its_columns_mean():
         ("md5:0e33842e24a9c977be4e0107933c0723", "md5:0e33", "expected md5:<32 hex digits>"),
         ("title: MovieLens 100K", "name: x", "a dataset is named by its file, remove the key"),
         ("rating >= 4", "rating => 4", "not understood"),
+        ("  context:", "  statistics: {windows: [7dd]}\n  context:", "statistics.windows: expected a whole"),
+        ("  context:", "  statistics: {windows: [7d], cross: [genre]}\n  context:", "did you mean 'genres'?"),
+        ("  context:", "  event: {rating: {kind: categoric}}\n  context:", "did you mean 'categorical'?"),
+        (
+            "schema:",
+            "clock: order\nschema:\n  statistics: {windows: [all, 7d]}",
+            "clock: must be seconds for",
+        ),
+        (
+            "schema:",
+            "clock: none\nschema:\n  event: {age: {kind: numeric, bins: 3, of: time}}",
+            "clock: must be seconds for ages of events, found age",
+        ),
     ],
 )
 def test_a_slip_in_a_config_is_told(tmp_path, old, new, message):

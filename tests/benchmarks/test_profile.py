@@ -25,6 +25,7 @@ from benchmarks.datasets.reading.report import Report
 from zoo.core.errors import UserError
 from zoo.data.log import Log
 from zoo.data.roles import BehaviourConfig, FeatureConfig, SchemaConfig
+from zoo.data.windows import StatisticsConfig
 
 
 def tiny() -> tuple[Log, DatasetConfig]:
@@ -79,6 +80,29 @@ def test_coverage_is_that_counted_by_hand() -> None:
     assert (tags.distinct, tags.top, tags.unknown) == (2, pytest.approx(2 / 3), pytest.approx(1 / 3))
     assert (device.side, device.rows, device.distinct) == ("context", pytest.approx(5 / 6), 3)
     assert device.examples[0] == "p"
+
+
+def test_coverage_of_the_events_of_a_history_is_that_counted_by_hand() -> None:
+    log, config = tiny()
+    event = {"seconds": FeatureConfig("numeric", transform="log"), "age": replace(NUMBER, of="time")}
+    config = replace(config, schema=replace(config.schema, event=event))
+    *_, seconds = profile(log, config, Report()).coverage
+    assert (seconds.name, seconds.side, seconds.distinct) == ("seconds", "event", 4)
+    assert seconds.rows == seconds.events == pytest.approx(5 / 6)
+
+
+def test_statistics_with_something_to_count_are_those_counted_by_hand() -> None:
+    log, config = tiny()
+    schema = replace(config.schema, statistics=StatisticsConfig(["1d", "1h", "all"], ["tags"]))
+    found = profile(log, replace(config, schema=schema), Report()).statistics
+    # In the day before, a's z has a's first events, b's x and c's y have a's; nobody clicked y then, and
+    # x and z share the tag m.
+    sixths = {"user_count": (1, 0), "user_rate:like": (1, 0), "user_tags_rate:like": (1, 0)}
+    sixths |= {"item_count": (2, 1), "item_rate:click": (2, 1), "item_rate:like": (1, 1)}
+    for name, (day, hour) in sixths.items():
+        assert found[f"{name}:1d"] == pytest.approx(day / 6) == found[f"{name}:all"], name
+        assert found[f"{name}:1h"] == pytest.approx(hour / 6), name
+    assert len(found) == 3 * 3 * 3 and profile(*tiny(), Report()).statistics == {}
 
 
 def test_rates_are_those_counted_by_hand() -> None:

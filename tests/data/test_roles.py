@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from zoo.data.roles import BehaviourConfig, FeatureConfig, SchemaConfig
+from zoo.data.windows import StatisticsConfig
 
-WORD = FeatureConfig("categorical")
+WORD, NUMBER = FeatureConfig("categorical"), FeatureConfig("numeric", transform="log")
 
 
 def test_the_first_behaviour_is_the_base() -> None:
@@ -49,6 +50,34 @@ def test_the_first_behaviour_is_the_base() -> None:
             "item must not have names that others have, found kind",
         ),
         ({"item": {"user_id": WORD}}, "item must not have names that others have, found user_id"),
+        (
+            {"user": {"now": WORD}, "statistics": StatisticsConfig(["1d"])},
+            "item must not have names that others have, found now",
+        ),
+        (
+            {"item": {"genre": WORD, "price": NUMBER}, "statistics": StatisticsConfig(["1d"], ["genres"])},
+            r"statistics cross must name an item feature with categories, found 'genres' \(did you mean",
+        ),
+        (
+            {"item": {"price": NUMBER}, "statistics": StatisticsConfig(["1d"], ["price"])},
+            "statistics cross must name an item feature with categories, found 'price'$",
+        ),
+        ({"event": {"tags": FeatureConfig("multi", length=2)}}, "event must not be multi, found tags"),
+        (
+            {"event": {"time": WORD}},
+            "event features of the time are ages, so they must be numeric, found time",
+        ),
+        (
+            {
+                "behaviours": {"a": BehaviourConfig(), "a:b": BehaviourConfig("x > 1")},
+                "event": {"b": WORD, "c": WORD},
+            },
+            "event must not make names that others have, found history:a:b$",
+        ),
+        (
+            {"context": {"history:watch": WORD}, "event": {"b": WORD}},
+            "event must not make names that others have, found history:watch$",
+        ),
     ],
 )
 def test_a_broken_rule_names_its_field(parts: dict, message: str) -> None:
@@ -70,6 +99,32 @@ def test_a_broken_rule_names_its_field(parts: dict, message: str) -> None:
 def test_a_feature_is_of_one_kind(options: dict, message: str) -> None:
     with pytest.raises(ValueError, match=f"^{message}"):
         FeatureConfig(**options)
+
+
+@pytest.mark.parametrize(
+    ("windows", "cross", "message"),
+    [
+        ([], [], "windows: expected at least one, such as 7d$"),
+        (["1d", "3w"], [], "windows: expected a whole number from 1 to 99999 and a unit .*, found '3w'$"),
+        (["1d", "7d", "24h"], [], "windows must differ, found 24h beside 1d$"),
+        (["all", "all"], [], "windows must differ, found all beside all$"),
+        (["1d"], ["a", "b", "a"], "cross must not name a feature twice, found a$"),
+    ],
+)
+def test_windows_are_valid_and_differ(windows: list[str], cross: list[str], message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{message}"):
+        StatisticsConfig(windows, cross)
+
+
+def test_an_event_feature_may_share_its_name_and_a_bin_is_a_category() -> None:
+    schema = SchemaConfig(
+        item={"year": FeatureConfig("numeric", bins=3)},
+        context={"tab": WORD},
+        event={"tab": WORD, "age": FeatureConfig("numeric", bins=3, of="time"), "ms": NUMBER},
+        statistics=StatisticsConfig(["30d", "all"], ["year"]),
+    )
+    assert list(schema.happened) == ["event:tab", "event:ms"] and list(schema.ages) == ["event:age"]
+    assert schema.statistics is not None and schema.statistics.finite == ["30d"]
 
 
 def test_an_exposure_is_no_task_and_what_is_given_it_is_always_defined() -> None:

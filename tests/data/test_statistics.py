@@ -17,8 +17,10 @@ from torch import Tensor
 from zoo.core.errors import UserError
 from zoo.core.schema import Feature
 from zoo.core.types import Batch
+from zoo.data.counter import Counter
 from zoo.data.split import Events
-from zoo.data.statistics import Counter, Statistics, window_seconds
+from zoo.data.statistics import Statistics
+from zoo.data.windows import window_seconds
 
 HOUR, DAY, START = 3600, 86400, 1_000_000_000
 WINDOWS = {"7d": 7 * DAY, "1h": HOUR, "all": None, "30d": 30 * DAY, "1d": DAY}

@@ -118,6 +118,24 @@ def test_a_join_holds_request_catalogue_and_columns() -> None:
     assert batch["genres"].shape == (3, 4, 2) and batch["genres"][1, 2].tolist() == [2, 3]
 
 
+def test_statistics_of_candidates_join_and_their_crosses_are_not_made_here() -> None:
+    """A cross with year that is a count keeps what `live` says, beside the distance that is made here."""
+
+    def live(request: Batch, ids: torch.Tensor) -> Batch:
+        return {"item_count:1d": ids * 0.5, "user_year_count:1d": ids + request["age"][:, None] * 1.0}
+
+    schema = JOIN.schema.extended(
+        Feature("item_count:1d", "item_stat", "numeric"),
+        Feature("user_year_count:1d", "cross", "numeric", of="year"),
+    )
+    join = FeatureJoin(CATALOGUE, schema, "watch", live)
+    found, plain = join(REQUEST, Candidates.of(IDS)), JOIN(REQUEST, Candidates.of(IDS))
+    assert found["item_count:1d"].equal(IDS * 0.5)
+    assert found["user_year_count:1d"].tolist()[0] == [4, 5, 3, 8]
+    assert found.keys() - plain.keys() == {"item_count:1d", "user_year_count:1d"}
+    assert all(found[name].equal(values) for name, values in plain.items())
+
+
 def test_scores_are_the_expected_number_of_behaviours_and_the_best_stay() -> None:
     watch = torch.tensor([[0.1, 0.5, 0.9, 0.5], [0.2, 0.9, 0.3, 0.4], [0.6, 0.6, 0.6, 0.9]])
     like = torch.tensor([[1.0, 0.0, 0.9, 0.2], [0.5, 0.9, 1.0, 0.1], [0.5, 0.5, 0.4, 0.9]])

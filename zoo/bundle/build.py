@@ -7,7 +7,10 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
+from torch import Tensor
+
 from zoo.core.errors import UserError, did_you_mean
+from zoo.core.types import Batch
 from zoo.data.store import Store
 from zoo.funnel import (
     Annotate,
@@ -31,11 +34,13 @@ class Parts:
     Attributes:
         models: Prepared models, in eval mode.
         store: Encoders and catalogue.
+        live: Statistics of candidates, in place of the store's.
         channels: Filled in by the recall stage for the stages after it.
     """
 
     models: Mapping[str, ZooModel]
     store: Store
+    live: Callable[[Batch, Tensor], Batch] | None = None
     channels: list[Channel] = field(default_factory=list)
 
     def model(self, name: str, kind: type[Any]) -> Any:
@@ -48,7 +53,8 @@ class Parts:
     def score(self, entry: str, keep: int | None = None) -> Score:
         """The stage of a pre-rank or rank model."""
         model = self.model(entry, RankModel)
-        join = FeatureJoin(self.store.catalogue, model.schema, self.store.encoder.roles.choice)
+        choice, live = self.store.encoder.roles.choice, self.live or self.store.live
+        join = FeatureJoin(self.store.catalogue, model.schema, choice, live)
         return Score(model.probabilities, join, keep)
 
     def recall(self, channels: Sequence[Mapping[str, Any]]) -> Recall:
@@ -76,7 +82,10 @@ class Parts:
 
 
 def build_funnel(
-    stages: Sequence[Mapping[str, Mapping[str, Any]]], models: Mapping[str, ZooModel], store: Store
+    stages: Sequence[Mapping[str, Mapping[str, Any]]],
+    models: Mapping[str, ZooModel],
+    store: Store,
+    live: Callable[[Batch, Tensor], Batch] | None = None,
 ) -> Funnel:
     """The funnel that a YAML's list of stages describes.
 
@@ -84,10 +93,11 @@ def build_funnel(
         stages: One-key mappings, as in `configs/funnels/*.yaml`.
         models: Prepared models by entry name.
         store: Encoders and catalogue.
+        live: Statistics of candidates that know of more events than the store, in place of the store's.
 
     The channels' opinions are added as columns right before the first stage that scores.
     """
-    parts = Parts(models, store)
+    parts = Parts(models, store, live)
     built: list[tuple[str, Stage]] = []
     for item in stages:
         ((kind, options),) = item.items()

@@ -141,7 +141,8 @@ class Bundle:
 
     def _join(self) -> FeatureJoin:
         assert self.model is not None
-        return FeatureJoin(self.store.catalogue, self.model.schema, self.store.encoder.roles.choice)
+        choice = self.store.encoder.roles.choice
+        return FeatureJoin(self.store.catalogue, self.model.schema, choice, self.store.live)
 
     def _predict(self, batch: Batch) -> Batch:
         """Probabilities; columns that only other stages could have made are taken to be average."""

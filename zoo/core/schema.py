@@ -9,9 +9,11 @@ from typing import Any, Literal, get_args
 
 from zoo.core.errors import UserError, did_you_mean
 
-Role = Literal["user_id", "user", "context", "history", "item_id", "item", "item_stat", "column", "cross"]
+Role = Literal[
+    "user_id", "user", "context", "history", "event", "item_id", "item", "item_stat", "column", "cross"
+]
 Kind = Literal["categorical", "multi", "numeric", "sequence"]
-REQUEST_ROLES: tuple[Role, ...] = ("user_id", "user", "context", "history")
+REQUEST_ROLES: tuple[Role, ...] = ("user_id", "user", "context", "history", "event")
 
 
 @dataclass(frozen=True)
@@ -20,15 +22,16 @@ class Feature:
 
     Attributes:
         name: Its key in a `Batch`.
-        role: `user_id`, `user`, `context` and `history` are request-level, `(B, …)`; the others are
-            candidate-level, `(B, K, …)`: `item_id` and `item` never change for an item, `item_stat` is as of
-            a time, `column` comes from an earlier stage, `cross` is computed from request and item.
+        role: `user_id`, `user`, `context`, `history` and `event` (a feature of each event of a history, in
+            the same order) are request-level, `(B, …)`; the others are candidate-level, `(B, K, …)`:
+            `item_id` and `item` never change for an item, `item_stat` is as of a time, `column` comes from
+            an earlier stage, `cross` is computed from request and item.
         kind: `categorical` int64 `(…)`, `multi` int64 `(…, length)` padded with 0, `numeric` float32 `(…)`,
             `sequence` int64 `(…, length)` of item ids, newest first, padded with 0.
         vocab: Number of ids of a categorical, multi or sequence feature, with 0 (unknown or padding).
-        length: Slots of a multi or sequence feature.
-        of: What a history or cross feature is made of: a behaviour, or an item feature; `shown` for a column
-            of an item as it was shown, which is unknown of all others.
+        length: Slots of a multi or sequence feature, or of a feature of events, `(B, length)`.
+        of: What a history, event or cross feature is made of: a behaviour, or an item feature; `shown` for a
+            column of an item as it was shown, which is unknown of all others.
         mean: Of a numeric feature over the training rows, for standardising.
         std: Likewise, always above 0.
         ordered: Of a categorical feature, whether its ids are steps of a scale, such as bins of a number.

@@ -20,6 +20,7 @@ from zoo.data.log import Log
 from zoo.data.roles import CLOCK, BehaviourConfig, FeatureConfig, SchemaConfig
 from zoo.data.values import (
     Values,
+    ages_of,
     cells_of,
     column_of,
     edges_of,
@@ -30,6 +31,7 @@ from zoo.data.values import (
     vocabulary,
     words_of,
 )
+from zoo.data.windows import StatisticsConfig
 
 
 @dataclass(frozen=True)
@@ -66,18 +68,15 @@ class Encoder:
             log: Users, items and events; vocabularies of items come from the whole catalogue.
             roles: Which columns are features, and how.
             known: Rows of the users with events before the cut; only these have ids and shape bins.
-            past: `(E,)` bool, the log's events before the cut, which shape the features of the moment.
+            past: `(E,)` bool, the log's events before the cut, which shape the features of the events.
         """
         users = log.users.take(pa.array(known.numpy()))
         events = log.events if past is None else log.events.filter(pa.array(past.numpy()))
+        sides = [(users, roles.user), (log.items, roles.item)]
+        sides += [(events, roles.moments | roles.shown | roles.happened)]
+        sides += [(ages_of(events), roles.ages)] if roles.ages else []
         vocabularies, edges, scales = {}, {}, {}
-        tables = (
-            (users, roles.user),
-            (log.items, roles.item),
-            (events, roles.moments),
-            (events, roles.shown),
-        )
-        for table, features in tables:
+        for table, features in sides:
             for name, config in features.items():
                 column = column_of(table, name, config)
                 if config.kind != "numeric":
@@ -181,6 +180,9 @@ class Encoder:
         for behaviour in self.roles.histories:
             name = f"history:{behaviour}"
             out.append(Feature(name, "history", "sequence", len(self.items) + 1, history_length, behaviour))
+            for key, config in (self.roles.happened | self.roles.ages).items():
+                name, feature = name_of(key, behaviour), self._feature(key, "event", config)
+                out.append(replace(feature, name=name, of=behaviour, length=history_length))
         out.append(Feature("item_id", "item_id", "categorical", len(self.items) + 1))
         return (*out, *(self._feature(name, "item", config) for name, config in self.roles.item.items()))
 
@@ -206,11 +208,18 @@ class Encoder:
             roles = raw.pop("roles")
             parts = {
                 part: {name: FeatureConfig(**config) for name, config in roles.get(part, {}).items()}
-                for part in ("user", "item", "context", "shown")
+                for part in ("user", "item", "context", "shown", "event")
             }
             behaviours = {name: BehaviourConfig(**config) for name, config in roles["behaviours"].items()}
-            config = SchemaConfig(**parts, behaviours=behaviours)
+            asked = roles.get("statistics")
+            statistics = StatisticsConfig(**asked) if asked else None
+            config = SchemaConfig(**parts, behaviours=behaviours, statistics=statistics)
             maps = [{n: tuple(v) for n, v in raw[key].items()} for key in ("vocabularies", "edges", "scales")]
             return cls(config, tuple(raw["items"]), tuple(raw["users"]), *maps)
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise UserError(f"encoder.json: not an encoder ({error})") from error
+
+
+def name_of(key: str, behaviour: str) -> str:
+    """How a batch calls a feature of the events of a history, by its name in the encoder."""
+    return f"history:{behaviour}:{key.removeprefix('event:')}"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from zoo.core.config import demand
 from zoo.core.errors import UserError, did_you_mean
 from zoo.data.expression import Expression, parse_expression
+from zoo.data.windows import KEY, NOW, StatisticsConfig
 
 CLOCK = {"hour": (3600, 24), "weekday": (86400, 7)}
 """Features of a time: seconds to a unit, and units to a round."""
@@ -93,6 +95,7 @@ class SchemaConfig:
     The first behaviour is the base: every event counts. The others are labels given the base. What is known
     of a moment is known before an item is chosen: a price or a position is an item's, and would tell which.
     Such are `shown`: of the item as it was shown, which only models that rank what was shown get to see.
+    Features of the events of a history may be anything that was known once the event had happened.
     """
 
     user: dict[str, FeatureConfig] = field(default_factory=dict)
@@ -100,11 +103,14 @@ class SchemaConfig:
     context: dict[str, FeatureConfig] = field(default_factory=dict)
     shown: dict[str, FeatureConfig] = field(default_factory=dict)
     behaviours: dict[str, BehaviourConfig] = field(default_factory=lambda: {"watch": BehaviourConfig()})
+    statistics: StatisticsConfig | None = None
+    event: dict[str, FeatureConfig] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         first = next(iter(self.behaviours.values()), BehaviourConfig("x"))
         # All of them are keys of one batch.
         names = Counter(["user_id", "item_id", *self.user, *self.item, *self.context, *self.shown])
+        names += Counter([NOW, KEY] if self.statistics else [])
         twice = [name for name, count in names.items() if count > 1]
         given = {name: b.given for name, b in self.behaviours.items() if b.given}
         unknown = [name for name in given.values() if name not in self.behaviours]
@@ -129,6 +135,7 @@ class SchemaConfig:
                 (c.kind != "multi", f"shown must not be multi, found {name}")
                 for name, c in self.shown.items()
             ),
+            *((False, message) for message in _events_and_statistics(self)),
         )
 
     @property
@@ -166,6 +173,19 @@ class SchemaConfig:
             if name not in CLOCK or config.of not in ("", "time")
         }
 
+    @property
+    def ages(self) -> dict[str, FeatureConfig]:
+        """The features of events that are made of their time, by their names in the encoder."""
+        return {name: config for name, config in self._of_events().items() if config.of == "time"}
+
+    @property
+    def happened(self) -> dict[str, FeatureConfig]:
+        """The features of events that are columns, likewise; a context feature may be called the same."""
+        return {name: config for name, config in self._of_events().items() if config.of != "time"}
+
+    def _of_events(self) -> dict[str, FeatureConfig]:
+        return {f"event:{name}": replace(config, of=config.of or name) for name, config in self.event.items()}
+
 
 def mistake_in(text: str) -> str:
     """What is wrong with an expression, empty if nothing is."""
@@ -185,3 +205,23 @@ def _circles(given: dict[str, str]) -> bool:
         if steps > len(given):
             return True
     return False
+
+
+def _events_and_statistics(roles: SchemaConfig) -> Iterator[str]:
+    """What is wrong with statistics and features of events."""
+    known = {name: c for name, c in roles.item.items() if c.kind != "numeric" or c.bins}
+    for name in roles.statistics.cross if roles.statistics else ():
+        if name not in known:
+            near = did_you_mean(name, known)
+            yield f"statistics cross must name an item feature with categories, found {name!r}{near}"
+    taken = Counter([*roles.user, *roles.item, *roles.context])
+    taken += Counter(f"history:{behaviour}" for behaviour in roles.histories)
+    for name, config in roles.event.items():
+        if config.kind == "multi":
+            yield f"event must not be multi, found {name}"
+        if (config.of or name) == "time" and config.kind != "numeric":
+            yield f"event features of the time are ages, so they must be numeric, found {name}"
+        taken += Counter(f"history:{behaviour}:{name}" for behaviour in roles.histories)
+    twice = [name for name, count in taken.items() if count > 1 and name.startswith("history:")]
+    if twice:
+        yield f"event must not make names that others have, found {', '.join(twice)}"

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -10,18 +12,24 @@ from torch import Tensor
 from zoo.core.schema import Feature, Role, Schema, Task
 from zoo.core.topk import without_repeats
 from zoo.core.types import Batch
-from zoo.data.encode import Encoder
+from zoo.data.encode import Encoder, name_of
 from zoo.data.log import Log
+from zoo.data.past import aged, happened
 from zoo.data.split import Events, Requests, every_event, padded
-from zoo.data.statistics import PRIOR_EVENTS
+from zoo.data.statistics import PRIOR_EVENTS, Statistics
+from zoo.data.windows import KEY, NOW
 
 DAY = 86400
 RECENT_DAYS = (30, 7)
+SAMPLE = 100_000
+"""Events whose statistics give the scale of these."""
 
 
 @dataclass(frozen=True)
 class Snapshot:
     """Everything known at a cut in time, and nothing of what came later.
+
+    Statistics are as of each request instead: they know what anybody did strictly before it.
 
     Attributes:
         events: All events; only those before `cut` shape the encoder, the catalogue and the rates.
@@ -34,6 +42,8 @@ class Snapshot:
         cut: Seconds since 1970 UTC; ages and recent counts are as of it.
         stop: `(U,)` end of each user's events that are known, by default those before the cut.
         history_length: Events kept in the histories of a request.
+        happened: Features of every event that histories hold, `(E + 1,)`, 0 in front for padding.
+        statistics: Counts and rates as of any moment, None where the dataset asks for none.
     """
 
     events: Events
@@ -46,6 +56,8 @@ class Snapshot:
     cut: int
     stop: Tensor
     history_length: int
+    happened: Batch = field(default_factory=dict)
+    statistics: Statistics | None = None
 
     @classmethod
     def at(
@@ -56,8 +68,12 @@ class Snapshot:
         cut: int,
         history_length: int = 200,
         stop: Tensor | None = None,
+        statistics: Statistics | None = None,
     ) -> Snapshot:
-        """The world at `cut`; `encoder` must have been fitted no later, or for the same catalogue."""
+        """The world at `cut`; `encoder` must have been fitted no later, or for the same catalogue.
+
+        Snapshots of the same events and encoder can share their `statistics`, which none cuts.
+        """
         stop = events.before(cut) if stop is None else stop
         table = {name: log.users[name] for name in log.users.column_names}
         users = encoder.user_features(table, log.users.num_rows)
@@ -69,24 +85,47 @@ class Snapshot:
         rates = {name: float(share.nan_to_num(0.5)) for name, share in shares.items()}
         catalogue = encoder.catalogue(log) | _item_statistics(events, past, cut, rates, len(encoder.items))
         parts = (events, users, moments, encoder, catalogue, rates, Schema(()), cut, stop, history_length)
-        snapshot = cls(*parts)
+        statistics = statistics or Statistics.asked(encoder.roles, events, catalogue)
+        snapshot = cls(*parts, happened(encoder, log), statistics)
         schema = Schema(snapshot._features(), tuple(Task(*task) for task in tasks.items()))
         return Snapshot(**{**vars(snapshot), "schema": schema})
 
-    def requests(self, requests: Requests, length: int | None = None) -> Batch:
+    @property
+    def live(self) -> Callable[[Batch, Tensor], Batch] | None:
+        """From features of requests and `(B, K)` ids to statistics of candidates; None if there are none."""
+        return partial(self.statistics.live, self.catalogue) if self.statistics else None
+
+    def requests(self, requests: Requests, length: int | None = None, known: Batch | None = None) -> Batch:
         """`(N, …)` request-level features: profile, clock, statistics of the history, histories.
 
         Args:
             requests: Whose features.
             length: Of the histories, where fewer events are needed than the schema's.
+            known: What `as_of` gives for these requests, if it is there already.
         """
         batch = {name: values[requests.row] for name, values in self.users.items()}
         batch |= self.encoder.clock(requests.time)
         batch |= {name: widened(values[requests.first]) for name, values in self.moments.items()}
         batch |= self._statistics(requests)
+        batch |= self.as_of(requests) if known is None else known
+        batch |= {NOW: requests.time, KEY: requests.row} if self.statistics else {}
         for name in self.encoder.roles.histories:
             batch[f"history:{name}"] = self.history(requests, name, length or self.history_length)
-        return batch
+            batch |= self.of_history(requests, name, length or self.history_length)
+        return aged(self.encoder, batch, requests.time)
+
+    def as_of(self, requests: Requests) -> Batch:
+        """`(N,)` statistics of the users as of the requests, none where the dataset asks for none."""
+        return self.statistics.user(requests.row, requests.time) if self.statistics else {}
+
+    def of_history(self, requests: Requests, behaviour: str, length: int) -> Batch:
+        """`(N, length)` features of each event of a history, and `time:<behaviour>` where ages need it."""
+        if not self.happened:
+            return {}
+        first, last, _ = self.ranges(behaviour, self.events.offsets[requests.row], requests.end)
+        place = padded(self.events.places[behaviour], first, last, length, newest=True)
+        names = {key: name_of(key, behaviour) for key in self.happened} | {"time": f"time:{behaviour}"}
+        return {names[key]: values[place] for key, values in self.happened.items()}
 
     def history(self, requests: Requests, behaviour: str, length: int | None = None) -> Tensor:
         """`(N, length)` item ids of a behaviour before each request, newest first; all without a length."""
@@ -119,14 +158,27 @@ class Snapshot:
 
     def _features(self) -> tuple[Feature, ...]:
         """The encoder's features and the numeric statistics, with the scale of the latter before the cut."""
-        seen = self._statistics(every_event(self.events, self.stop))
+        requests = every_event(self.events, self.stop)
+        seen = self._statistics(requests)
         own = self.encoder.roles.item  # whose numbers are features already
         item = {n: x[1:] for n, x in self.catalogue.items() if x.is_floating_point() and n not in own}
         return (
             *self.encoder.features(self.history_length),
             *(numeric(name, "user", x) for name, x in seen.items()),
             *(numeric(name, "item_stat", x) for name, x in item.items()),
+            *self._as_of_features(requests),
         )
+
+    def _as_of_features(self, requests: Requests) -> tuple[Feature, ...]:
+        """The statistics with their scale in a seeded sample of the requests."""
+        if self.statistics is None or self.live is None:
+            return ()
+        if len(requests) > SAMPLE:
+            drawn = torch.randperm(len(requests), generator=torch.Generator().manual_seed(0))[:SAMPLE]
+            requests = requests.take(drawn.sort().values)
+        asked = {NOW: requests.time, KEY: requests.row}
+        seen = self.as_of(requests) | self.live(asked, self.events.item[requests.stop - 1, None])
+        return tuple(numeric(name, role, seen[name], of) for name, role, of in self.statistics.features)
 
 
 def narrowed(values: Tensor) -> Tensor:

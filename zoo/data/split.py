@@ -63,6 +63,11 @@ class Events:
         before = {name: torch.cat([none, flag.cumsum(0)]) for name, flag in self.flags.items()}
         return {name: (before[name], self.item[flag]) for name, flag in self.flags.items()}
 
+    @cached_property
+    def places(self) -> dict[str, Tensor]:
+        """By behaviour: where its events are among all, counted from 1, as 0 is padding."""
+        return {name: flag.nonzero().squeeze(1) + 1 for name, flag in self.flags.items()}
+
     def cut(self, share: float) -> int:
         """The time before which `share` of all events lie; events at the cut itself come after it."""
         place = int(len(self.time) * share)

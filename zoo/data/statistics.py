@@ -2,109 +2,22 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from zoo.core.errors import UserError
 from zoo.core.schema import Role
 from zoo.core.types import Batch
+from zoo.data.counter import Counter
+from zoo.data.roles import SchemaConfig
 from zoo.data.split import Events
+from zoo.data.windows import KEY, NOW, window_seconds
 
 PRIOR_EVENTS = 5.0
 """Smoothed rates start from the overall rate with the weight of this many events."""
-_UNITS = {"d": 86400, "h": 3600, "m": 60}
-
-
-def window_seconds(window: str) -> int | None:
-    """The length of a window such as `30d`, `12h` or `90m`; None for `all`, which has no beginning.
-
-    Raises:
-        UserError: It is none of these.
-    """
-    if window == "all":
-        return None
-    if found := re.fullmatch(r"([1-9][0-9]{0,4})([dhm])", str(window)):
-        return int(found[1]) * _UNITS[found[2]]
-    expected = "a whole number from 1 to 99999 and a unit (30d, 12h, 90m), or all"
-    raise UserError(f"statistics.windows: expected {expected}, found {window!r}")
-
-
-@dataclass(frozen=True)
-class Counter:
-    """How often each key had an event of each behaviour in a window before a moment.
-
-    Attributes:
-        codes: `(E,)` sorted: an event's key, its time and its flags as bits, in one number. So the sort moves
-            nothing else, and one search finds a moment of a key.
-        before: `(E + 1,)` by behaviour: how many of the codes before each index have its flag.
-        n_keys: All keys in the codes are below it.
-        ranks: `(n_keys,)` what the keys in the codes stand for, None where for themselves.
-        start: The first time; `stop` is behind the last.
-    """
-
-    codes: Tensor
-    before: Mapping[str, Tensor]
-    n_keys: int
-    ranks: Tensor | None
-    start: int
-    stop: int
-
-    @classmethod
-    def of(cls, key: Tensor, time: Tensor, flags: Mapping[str, Tensor]) -> Counter:
-        """Counts events, in any order.
-
-        Args:
-            key: `(E,)` int64; events with a negative key are left out.
-            time: `(E,)` int64 seconds.
-            flags: `(E,)` bool by behaviour.
-
-        Raises:
-            UserError: Keys, times and behaviours are more than 64 bits can tell apart.
-        """
-        known = key >= 0
-        if not known.all():
-            key, time, flags = key[known], time[known], {name: flag[known] for name, flag in flags.items()}
-        start, stop = (int(time.min()), int(time.max()) + 1) if len(time) else (0, 0)
-        n_keys, ranks = int(key.max()) + 1 if len(key) else 0, None
-        room = 2**63 // (stop - start + 1) >> len(flags)
-        if n_keys >= room:
-            ranks, key = key.unique(return_inverse=True)
-            n_keys = len(ranks)
-        if n_keys >= room:
-            what = f"{n_keys} keys over {stop - start} seconds with {len(flags)} behaviours"
-            raise UserError(f"statistics: {what} are too many to count; leave out a cross or a behaviour")
-        codes = (key * (stop - start + 1)).add_(time).sub_(start)
-        for flag in flags.values():
-            codes.bitwise_left_shift_(1).bitwise_or_(flag)
-        # NumPy's sort is several times faster than torch's.
-        codes.numpy().sort()
-        before = {name: _running(codes, bit) for bit, name in enumerate(reversed(list(flags)))}
-        return cls(codes, before, n_keys, ranks, start, stop)
-
-    def count(self, key: Tensor, time: Tensor, windows: Iterable[int | None]) -> dict[str, Tensor]:
-        """Counts a key's events strictly before `time` and at or after `time - window`, None for all before.
-
-        Both are `(…)` int64 and broadcast; a key without events, such as -1, counts 0. What returns is
-        `(windows, …)` int32 by behaviour, and of all events under the name "".
-        """
-        edges = [torch.full_like(time, self.start) if window is None else time - window for window in windows]
-        # The moments of one key stand side by side, so that a search finds what it needs still in the cache.
-        moment = torch.stack([time, *edges], dim=-1).clamp_(self.start, self.stop)
-        code = self._place(key)[..., None] * (self.stop - self.start + 1) + moment - self.start
-        found = torch.searchsorted(self.codes, code << len(self.before))
-        running = {"": found.int(), **{name: before.take(found) for name, before in self.before.items()}}
-        return {name: (x[..., :1] - x[..., 1:]).movedim(-1, 0) for name, x in running.items()}
-
-    def _place(self, key: Tensor) -> Tensor:
-        """The key in the codes, `n_keys` for one that has no events."""
-        if self.ranks is None:
-            return key.where((key >= 0) & (key < self.n_keys), self.n_keys)
-        place = torch.searchsorted(self.ranks, key)
-        return place.where(self.ranks[place.clamp(max=self.n_keys - 1)] == key, self.n_keys)
 
 
 @dataclass(frozen=True)
@@ -164,6 +77,38 @@ class Statistics:
             _first(events),
         )
 
+    @classmethod
+    def asked(
+        cls, roles: SchemaConfig, events: Events, catalogue: Batch, known: Tensor | None = None
+    ) -> Statistics | None:
+        """What a dataset's YAML asks for, None if nothing; the base has no rate, as every event is one.
+
+        Args:
+            roles: What the YAML says.
+            events: What to count.
+            catalogue: Categories of all items, `(n_items + 1, …)`.
+            known: `(E,)` bool, the events that count; all by default.
+        """
+        if (wanted := roles.statistics) is None:
+            return None
+        events = events if known is None else _where(events, known)
+        given = {task: on for task, on in roles.tasks.items() if task != roles.base}
+        return cls.of(events, wanted.windows, given, {name: catalogue[name] for name in wanted.cross})
+
+    def live(self, catalogue: Batch, request: Batch, ids: Tensor) -> Batch:
+        """`(B, K)` columns of items and of user × category as of each request.
+
+        Args:
+            catalogue: Categories of all items, `(n_items + 1, …)`.
+            request: `now` and `statistics_key`, `(B,)` each.
+            ids: `(B, K)` items, padded with 0.
+        """
+        now, key = request[NOW], request[KEY]
+        batch = self.item(ids, now)
+        for name in self.crosses:
+            batch |= self.cross(name, key, catalogue[name][ids], now)
+        return batch
+
     def user(self, row: Tensor, time: Tensor) -> Batch:
         """`(N,)` columns of the users at `row` `(N,)` as of `time` `(N,)`; a row of -1 is a new user."""
         counts = self.users.count(row, time, self.windows.values())
@@ -184,7 +129,11 @@ class Statistics:
         `ids`, `(N, K)` or `(N, K, M)` padded with 0, are the candidates' values of the item feature `name`;
         the counts of several are added up before all else.
         """
-        ids, vocab = ids if ids.dim() == 3 else ids[..., None], self.vocab[name]
+        counts = self._shared(name, row, ids if ids.dim() == 3 else ids[..., None], time)
+        return self._columns(f"user_{name}", counts[""].float(), counts, time[:, None])
+
+    def _shared(self, name: str, row: Tensor, ids: Tensor, time: Tensor) -> dict[str, Tensor]:
+        vocab = self.vocab[name]
         flat = ids.where((ids > 0) & (ids < vocab), 0).flatten(1)
         # Candidates share categories: where there are few, each is looked up once.
         once = vocab < flat.shape[1]
@@ -192,8 +141,21 @@ class Statistics:
         counts = self.crosses[name].count(keys, time[:, None], self.windows.values())
         if once:
             counts = {n: x.gather(2, flat.expand(len(x), *flat.shape)) for n, x in counts.items()}
-        counts = {n: x.unflatten(2, ids.shape[1:]).sum(-1) for n, x in counts.items()}
-        return self._columns(f"user_{name}", counts[""].float(), counts, time[:, None])
+        return {n: x.unflatten(2, ids.shape[1:]).sum(-1) for n, x in counts.items()}
+
+    def seen(self, row: Tensor, item: Tensor, catalogue: Batch, time: Tensor) -> Batch:
+        """`(N,)` bool by column: whether there was anything to count, for users and items as of a time."""
+        batch: Batch = {}
+        windows = self.windows.values()
+        counts = {"user": self.users.count(row, time, windows), "item": self.items.count(item, time, windows)}
+        for name in self.crosses:
+            ids = catalogue[name][item].view(len(item), 1, -1)
+            found = self._shared(name, row, ids, time)
+            counts[f"user_{name}"] = {behaviour: count[..., 0] for behaviour, count in found.items()}
+        for prefix, by in counts.items():
+            among = torch.cat([by[""], *(by[on] for on in self.given.values())])
+            batch |= dict(zip(self._names(prefix), among > 0, strict=True))
+        return batch
 
     @property
     def features(self) -> tuple[tuple[str, Role, str], ...]:
@@ -201,6 +163,42 @@ class Statistics:
         kinds: list[tuple[str, Role, str]] = [("user", "user", ""), ("item", "item_stat", "")]
         kinds += [(f"user_{name}", "cross", name) for name in self.crosses]
         return tuple((name, role, of) for prefix, role, of in kinds for name in self._names(prefix))
+
+    @property
+    def counters(self) -> dict[str, Counter]:
+        """All counters by name."""
+        crosses = {f"cross:{name}": counter for name, counter in self.crosses.items()}
+        return {"overall": self.overall, "users": self.users, "items": self.items, **crosses}
+
+    def tensors(self) -> Batch:
+        """The counts themselves, in 8 bytes for each event and counter; `facts` says what they count."""
+        batch = {"first": self.first}
+        for name, counter in self.counters.items():
+            batch[name] = counter.codes
+            batch |= {} if counter.ranks is None else {f"ranks:{name}": counter.ranks}
+        return batch
+
+    def facts(self) -> dict[str, Any]:
+        """As JSON, all but the tensors."""
+        edges = {name: [c.n_keys, c.start, c.stop] for name, c in self.counters.items()}
+        names = list(self.overall.before)[::-1]
+        parts = {"windows": self.windows, "given": self.given, "vocab": self.vocab}
+        return {"behaviours": names, "counters": edges, **parts}
+
+    @classmethod
+    def restored(cls, tensors: Batch, facts: Mapping[str, Any]) -> Statistics:
+        """The inverse of `tensors` and `facts`; raises `KeyError` or `ValueError` where they do not fit."""
+        vocab = facts["vocab"]
+
+        def counter(name: str) -> Counter:
+            n_keys, start, stop = facts["counters"][name]
+            ranks = tensors.get(f"ranks:{name}")
+            return Counter.sorted(tensors[name], facts["behaviours"], n_keys, ranks, start, stop)
+
+        overall, users, items = (counter(name) for name in ("overall", "users", "items"))
+        crosses = {name: counter(f"cross:{name}") for name in vocab}
+        parts = (overall, users, items, crosses, vocab, tensors["first"])
+        return cls(facts["windows"], facts["given"], *parts)
 
     def _names(self, prefix: str) -> list[str]:
         kinds = ["count", *(f"rate:{task}" for task in self.given)]
@@ -216,10 +214,10 @@ class Statistics:
         return dict(zip(self._names(prefix), columns, strict=True))
 
 
-def _running(codes: Tensor, bit: int) -> Tensor:
-    before = torch.zeros(len(codes) + 1, dtype=torch.int32)
-    torch.cumsum(codes & (1 << bit) != 0, 0, dtype=torch.int32, out=before[1:])
-    return before
+def _where(events: Events, mask: Tensor) -> Events:
+    """Some of the events, which may be counted but have no range for each user."""
+    row, item, time = (values[mask] for values in (events.row, events.item, events.time))
+    return Events(row, item, time, events.offsets[:0], {name: x[mask] for name, x in events.flags.items()})
 
 
 def _holds(task: str, given: Mapping[str, str], flags: Mapping[str, Tensor]) -> Tensor:

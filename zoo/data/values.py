@@ -16,6 +16,9 @@ from zoo.data.roles import FeatureConfig
 
 Values: TypeAlias = "Sequence[Any] | pa.Array | pa.ChunkedArray"
 
+PAIRS, REACH = 100_000, 200
+"""Pairs of events that ages are learned from, and the most events between the two."""
+
 
 def column_of(table: pa.Table, name: str, config: FeatureConfig) -> pa.ChunkedArray:
     """The column that a feature is made of; raises `UserError` with the nearest one if there is none."""
@@ -25,6 +28,21 @@ def column_of(table: pa.Table, name: str, config: FeatureConfig) -> pa.ChunkedAr
         near = did_you_mean(source, names)
         raise UserError(f"schema: no column {source!r} for feature {name!r}{near}, found {', '.join(names)}")
     return table[source]
+
+
+def ages_of(events: pa.Table) -> pa.Table:
+    """A column `time` of seconds from an event to a later one of its user, as histories have them.
+
+    Each of the events, or a seeded sample of them, with one of the `REACH` before it.
+    """
+    user, time = (events[name].to_numpy() for name in ("user", "time"))
+    draw = np.random.default_rng(0)
+    newer = np.arange(len(user)) if len(user) <= PAIRS else draw.integers(len(user), size=PAIRS)
+    before = np.minimum(newer - np.searchsorted(user, user[newer]), REACH)
+    older = newer - 1 - (draw.random(len(newer)) * before).astype(np.int64)
+    newer, older = newer[before > 0], older[before > 0]
+    timed = time[older] > 0
+    return pa.table({"time": np.maximum(time[newer] - time[older], 0)[timed]})
 
 
 def edges_of(numbers: Vector, bins: int) -> tuple[float, ...]:

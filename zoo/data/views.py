@@ -12,7 +12,12 @@ from torch import Tensor
 from zoo.core.types import Batch, Candidates, Request
 from zoo.data.shown import Shown
 from zoo.data.snapshot import DAY, Snapshot, widened
-from zoo.data.split import every_event, padded
+from zoo.data.split import Requests, every_event, padded
+
+MOST = 2**28
+"""Most numbers of statistics that an `EventView` keeps: 1 GiB, or 12 columns of 22 million events."""
+AT_ONCE = 2**18
+"""Events whose statistics are looked up at once, when all are."""
 
 
 class View(Protocol):
@@ -46,7 +51,9 @@ class EventView:
         requests = every_event(self.snapshot.events, self.snapshot.stop)
         behaviour = self.behaviour or self.snapshot.encoder.roles.choice
         counts = self.snapshot.events.flags[behaviour][requests.first]
-        object.__setattr__(self, "_requests", requests.take(counts.nonzero().squeeze(1)))
+        requests = requests.take(counts.nonzero().squeeze(1))
+        object.__setattr__(self, "_requests", requests)
+        object.__setattr__(self, "_as_of", _AsOf.of(self.snapshot, requests))
 
     def __len__(self) -> int:
         return len(self._requests)  # type: ignore[attr-defined]
@@ -55,12 +62,43 @@ class EventView:
         """The events at `index`."""
         requests = self._requests.take(index)  # type: ignore[attr-defined]
         events = self.snapshot.events
-        batch = self.snapshot.requests(requests, self.history_length)
+        as_of: _AsOf | None = self._as_of  # type: ignore[attr-defined]
+        known = as_of.batch(index) if as_of else None
+        batch = self.snapshot.requests(requests, self.history_length, known)
         item = events.item[requests.first]
         static = self.snapshot.schema.having("item_id", "item")
         batch |= {feature.name: self.snapshot.catalogue[feature.name][item] for feature in static}
         labels = {f"label:{name}": flag[requests.first].float() for name, flag in events.flags.items()}
         return batch | labels | {f"label:{name}": x[requests.first] for name, x in events.values.items()}
+
+
+@dataclass(frozen=True)
+class _AsOf:
+    """Statistics of all requests of a view, side by side: in the log's order they are soon found, and kept.
+
+    Attributes:
+        names: Of the columns.
+        numbers: `(N, columns)`.
+    """
+
+    names: list[str]
+    numbers: Tensor
+
+    @classmethod
+    def of(cls, snapshot: Snapshot, requests: Requests) -> _AsOf | None:
+        """None where there are no statistics, or more than is kept."""
+        features = snapshot.statistics.features if snapshot.statistics else ()
+        names = [name for name, role, _ in features if role == "user"]
+        if not names or len(names) * len(requests) > MOST:
+            return None
+        numbers = torch.empty(len(requests), len(names))
+        for rows in torch.arange(len(requests)).split(AT_ONCE):
+            numbers[rows] = torch.stack(list(snapshot.as_of(requests.take(rows)).values()), dim=1)
+        return cls(names, numbers)
+
+    def batch(self, index: Tensor) -> Batch:
+        """The rows at `index`."""
+        return dict(zip(self.names, self.numbers[index].unbind(1), strict=True))
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ from zoo.funnel.merge import Channel
 
 RECENT = 20
 """Newest events that a taste is read from."""
+KINDS = {True: "distance", False: "affinity"}
+"""How a cross with an item feature begins, by whether that is ordered; other crosses are not made here."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +51,14 @@ class FeatureJoin:
         catalogue: Features of all items, `(n_items + 1, …)`.
         schema: Whose cross features to compute.
         behaviour: The history that a taste is read from.
+        live: Statistics of candidates, from a request's features and ids `(B, K)`; the crosses among them are
+            its own and not computed here.
     """
 
     catalogue: Batch
     schema: Schema
     behaviour: str
+    live: Callable[[Batch, Tensor], Batch] | None = None
 
     def __call__(self, request: Request, candidates: Candidates) -> Batch:
         """Request features `(B, …)` and candidate features `(B, K, …)`."""
@@ -62,8 +67,9 @@ class FeatureJoin:
         for cross in self.schema.having("cross"):
             if cross.of in request.features:
                 batch[cross.name] = lateness(request.features[cross.of], candidates.ids)
-                continue
-            batch[cross.name] = self._cross(self.schema[cross.of], history, batch[cross.of])
+            elif cross.name == f"{KINDS[self.schema[cross.of].ordered]}:{cross.of}":
+                batch[cross.name] = self._cross(self.schema[cross.of], history, batch[cross.of])
+        batch |= self.live(request.features, candidates.ids) if self.live else {}
         return request.features | batch | candidates.columns
 
     def _cross(self, feature: Feature, history: Tensor, values: Tensor) -> Tensor:
@@ -84,8 +90,7 @@ class FeatureJoin:
 def crosses(schema: Schema) -> tuple[Feature, ...]:
     """The crosses of item features: `distance:` of an ordered one, `affinity:` of other categories."""
     items = (f for f in schema.having("item") if f.kind in ("multi", "categorical"))
-    kinds = {True: "distance", False: "affinity"}
-    return tuple(Feature(f"{kinds[f.ordered]}:{f.name}", "cross", "numeric", of=f.name) for f in items)
+    return tuple(Feature(f"{KINDS[f.ordered]}:{f.name}", "cross", "numeric", of=f.name) for f in items)
 
 
 def returns(schema: Schema) -> tuple[Feature, ...]:

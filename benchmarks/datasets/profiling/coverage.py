@@ -9,10 +9,18 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import torch
 
+from zoo.core.types import Batch
+from zoo.data.encode import Encoder
 from zoo.data.log import Log
 from zoo.data.roles import FeatureConfig, SchemaConfig
+from zoo.data.split import Events
+from zoo.data.statistics import Statistics
 from zoo.data.values import cells_of, column_of, words_of
+
+SAMPLE = 100_000
+"""Events whose statistics are looked at."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +29,7 @@ class Coverage:
 
     Attributes:
         name: Of the feature.
-        side: Whose it is: `user`, `item`, `context` or `shown`.
+        side: Whose it is: `user`, `item`, `context`, `shown` or `event` (of each event of a history).
         rows: Share of the users, items or events that have a value.
         events: Share of the events whose user, item or moment has one.
         distinct: Different values.
@@ -48,10 +56,31 @@ def coverage(log: Log, schema: SchemaConfig) -> Iterator[Coverage]:
         ("item", log.items, schema.item, item),
         ("context", log.events, schema.moments, slice(None)),
         ("shown", log.events, schema.shown, slice(None)),
+        ("event", log.events, schema.happened, slice(None)),
     ]
     for side, table, features, rows in sides:
-        for name, config in features.items():
+        for key, config in features.items():
+            name = key.removeprefix(f"{side}:")
             yield _coverage(name, side, config, column_of(table, name, config), rows)
+
+
+def statistics_of(log: Log, roles: SchemaConfig) -> dict[str, float]:
+    """By statistic, the share of events at which it had something to count; none where none are asked for."""
+    if roles.statistics is None:
+        return {}
+    encoder = Encoder.fit(log, roles, torch.arange(log.users.num_rows))
+    events, catalogue = Events.of(log, roles), encoder.catalogue(log)
+    statistics = Statistics.asked(roles, events, catalogue)
+    return counted(statistics, events, catalogue) if statistics else {}
+
+
+def counted(statistics: Statistics, events: Events, catalogue: Batch) -> dict[str, float]:
+    """Likewise, of statistics of these events."""
+    rows = torch.arange(len(events.time))
+    if len(rows) > SAMPLE:
+        rows = torch.randperm(len(rows), generator=torch.Generator().manual_seed(0))[:SAMPLE]
+    found = statistics.seen(events.row[rows], events.item[rows], catalogue, events.time[rows])
+    return {name: float(seen.float().mean()) for name, seen in found.items()}
 
 
 def _coverage(name: str, side: str, config: FeatureConfig, column: pa.ChunkedArray, rows: Any) -> Coverage:

@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.datasets.config import DatasetConfig
-from benchmarks.datasets.profiling.coverage import Coverage, coverage
+from benchmarks.datasets.profiling.coverage import Coverage, coverage, statistics_of
 from benchmarks.datasets.profiling.leaks import leaks
 from benchmarks.datasets.reading.report import SAMPLES, Report
 from zoo.data.log import NOBODY, Log, Vector
@@ -86,6 +86,7 @@ class Profile:
         bad: Of these, rows left out.
         samples: The first bad rows.
         same_time: Whether all events have one time, though times should tell something.
+        statistics: By statistic, the share of events at which it had something to count.
         differences: Where the statistics of the YAML are not what was found.
     """
 
@@ -108,6 +109,7 @@ class Profile:
     bad: int
     samples: tuple[str, ...]
     same_time: bool
+    statistics: dict[str, float]
     differences: tuple[str, ...]
 
 
@@ -150,6 +152,7 @@ def profile(log: Log, config: DatasetConfig, report: Report) -> Profile:
         bad=report.bad,
         samples=tuple(sample for file in report.files.values() for sample in file.samples)[:SAMPLES],
         same_time=config.clock != "none" and len(time) > 1 and bool((time == time[0]).all()),
+        statistics=statistics_of(log, config.schema),
         differences=tuple(_differences(config.statistics, found)),
     )
 

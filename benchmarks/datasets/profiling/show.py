@@ -13,7 +13,7 @@ from torch import Tensor
 
 from benchmarks.datasets.config import DatasetConfig
 from benchmarks.datasets.profiling.advice import warnings_of
-from benchmarks.datasets.profiling.coverage import coverage
+from benchmarks.datasets.profiling.coverage import counted, coverage
 from benchmarks.datasets.profiling.profile import Profile, Spread
 from zoo.core.schema import Feature, Schema
 from zoo.data.encode import Encoder
@@ -47,6 +47,8 @@ def print_profile(console: Console, profile: Profile) -> None:
     if profile.coverage:
         console.print(_coverage_table(profile))
     console.print(_labels_table(profile))
+    if profile.statistics:
+        console.print(_statistics_table(profile))
     for text in warnings_of(profile):
         console.print("[yellow]warning[/]:", end=" ")
         _line(console, text)
@@ -65,8 +67,9 @@ def print_encoded(console: Console, log: Log, config: DatasetConfig, rows: int) 
     known = (events.offsets[1:] > events.offsets[:-1]).nonzero().squeeze(1)
     encoder = Encoder.fit(log, config.schema, known)
     snapshot = Snapshot.at(log, events, encoder, events.cut(1.0), HISTORY)
+    seen = counted(snapshot.statistics, events, snapshot.catalogue) if snapshot.statistics else {}
     schema, columns = snapshot.schema.extended(*encoder.shown_features()), encoder.shown(log)
-    console.print(_schema_table(schema, log, config.schema))
+    console.print(_schema_table(schema, log, config.schema, seen))
     view = EventView(snapshot, behaviour=config.schema.base)
     index = torch.linspace(0, len(view) - 1, min(rows, len(view))).round().long()
     raws = _raws(log, config)
@@ -104,13 +107,24 @@ def _labels_table(profile: Profile) -> Table:
     return table
 
 
-def _schema_table(schema: Schema, log: Log, roles: SchemaConfig) -> Table:
-    known = {one.name: one for one in coverage(log, roles)}
+def _statistics_table(profile: Profile) -> Table:
+    windows = list(dict.fromkeys(name.rpartition(":")[2] for name in profile.statistics))
+    title = "Statistics: shares of events at which there was something to count"
+    table = Table("statistic", *windows, title=title, title_justify="left")
+    for one in dict.fromkeys(name.rpartition(":")[0] for name in profile.statistics):
+        table.add_row(_plain(one), *(f"{profile.statistics[f'{one}:{window}']:.1%}" for window in windows))
+    return table
+
+
+def _schema_table(schema: Schema, log: Log, roles: SchemaConfig, counted: dict[str, float]) -> Table:
+    known = {one.name if one.side != "event" else f"event:{one.name}": one for one in coverage(log, roles)}
     heads = ("feature", "role", "kind", "ids", "length", "coverage", "such as")
     table = Table(*heads, title="Schema after encoding", title_justify="left")
     for feature in schema:
-        one = known.get(feature.name)
-        found = (f"{one.events:.1%}", _plain(", ".join(one.examples))) if one else ("", _scale(feature))
+        name = feature.name.removeprefix(f"history:{feature.of}:")
+        one = known.get(f"event:{name}" if feature.role == "event" else feature.name)
+        share = f"{counted[feature.name]:.1%}" if feature.name in counted else ""
+        found = (f"{one.events:.1%}", _plain(", ".join(one.examples))) if one else (share, _scale(feature))
         table.add_row(
             feature.name, feature.role, feature.kind, _count(feature.vocab), _count(feature.length), *found
         )
@@ -176,7 +190,7 @@ def _plain(value: Any) -> str:
 
 def _code(value: Tensor) -> str:
     if value.dim():
-        known = [str(one) for one in value.tolist() if one]
+        known = [f"{one:.4g}" if isinstance(one, float) else str(one) for one in value.tolist() if one]
         more = f" …{len(known)}" if len(known) > 3 else ""
         return " ".join(known[:3]) + more if known else "none"
     return f"{value.item():.4g}" if value.is_floating_point() else str(value.item())

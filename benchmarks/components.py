@@ -19,7 +19,8 @@ from benchmarks.world import World
 from zoo.core.errors import UserError
 from zoo.core.schema import Schema
 from zoo.core.types import Batch
-from zoo.data.views import CandidateView, EventView, HistoryView, View
+from zoo.data.training import training_view
+from zoo.data.views import CandidateView, HistoryView, View
 from zoo.index import create_index
 from zoo.training import EmbeddingRetrieval, RankModel, RetrievalModel, ZooModel
 
@@ -48,7 +49,7 @@ class Components:
 
         def view(model: ZooModel) -> View:
             if isinstance(model, EmbeddingRetrieval):
-                return EventView(snapshot, model.history_length)
+                return training_view(snapshot, model.rows())
             return HistoryView(snapshot)
 
         key = self._recipe(entry, seed) | {"moment": (moment or self.world.moment).name}

@@ -23,7 +23,8 @@ from zoo.data.roles import BehaviourConfig, FeatureConfig, SchemaConfig
 from zoo.data.snapshot import Snapshot
 from zoo.data.split import Events, window
 from zoo.data.store import Store
-from zoo.data.views import CandidateView, EventView, HistoryView, View
+from zoo.data.training import training_view
+from zoo.data.views import CandidateView, HistoryView, View
 from zoo.funnel import FeatureJoin
 from zoo.funnel.features import crosses
 from zoo.training import CountingModel, EmbeddingRetrieval, RerankModel, ZooModel
@@ -124,7 +125,7 @@ def _view(made: ZooModel) -> View:
     if isinstance(made, CountingModel):
         return HistoryView(snapshot())
     assert isinstance(made, EmbeddingRetrieval)
-    return EventView(snapshot(), made.history_length)
+    return training_view(snapshot(), made.rows())
 
 
 def _fit(made: ZooModel, view: View) -> None:

@@ -22,15 +22,19 @@ from zoo.data.module import ViewData
 from zoo.data.snapshot import numeric
 from zoo.data.split import window
 from zoo.data.store import Store
-from zoo.data.views import CandidateView, EventView, HistoryView, View
+from zoo.data.training import training_view
+from zoo.data.views import CandidateView, HistoryView, View
 from zoo.training import CountingModel, EmbeddingRetrieval, ZooModel
 
 # Options that lead through other code than the defaults do.
 VARIANTS: dict[str, Sequence[dict[str, Any]]] = {
     "recall/popular": ({"behaviour": "like", "half_life_days": 3.0},),
     "recall/item_cf": ({"keep": "target", "activity_power": 0.5, "half_life": 3.0, "behaviour": "like"},),
+    "recall/matrix_completion": ({"behaviours": ["watch"], "zero_weight": 0.5, "history_length": 20},),
     "recall/two_tower": (
         {"user_id": True, "behaviours": ["watch", "like"], "half_life": 3.0, "without": ["year"]},
+        {"tower": "dcn", "rows": "users", "negatives": "mixed", "tasks": {"watch": 1.0, "like": 0.5}},
+        {"training": "contrastive", "rows": "sets", "negatives": "all", "mask_history": True},
     ),
     "prerank/three_tower": ({"behaviour": "watch", "listwise": 0.5, "half_life": 3.0},),
     "rank/lr": ({"without": ["hour", "genres"], "listwise": 0.5},),
@@ -63,7 +67,7 @@ class Case:
         if isinstance(model, CountingModel):
             return HistoryView(tiny.snapshot())
         if isinstance(model, EmbeddingRetrieval):
-            return EventView(tiny.snapshot(), model.history_length)
+            return training_view(tiny.snapshot(), model.rows())
         return rank_data()[1]
 
 

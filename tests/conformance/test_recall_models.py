@@ -16,7 +16,10 @@ from zoo.training import EmbeddingRetrieval, RetrievalModel, ZooModel
 
 EVERYTHING = torch.arange(1, tiny.ITEMS + 1)
 NOT_PERSONAL = {"recall/popular"}
-SLOW_LEARNERS = {"recall/two_tower": {"max_epochs": 12, "batch_size": 64, "lr": 1e-2}}
+SLOW_LEARNERS = {
+    "recall/two_tower": {"max_epochs": 12, "batch_size": 64, "lr": 1e-2},
+    "recall/matrix_completion": {"max_epochs": 20, "batch_size": 64, "lr": 2e-2, "weight_decay": 1e-3},
+}
 
 
 def retrieval(model: ZooModel) -> RetrievalModel:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import math
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,11 +15,14 @@ from scipy.special import logsumexp
 from tests import tiny
 from tests.conformance.setting import fit, prepared, request
 from tests.world import DAY, ROLES, START, world
+from zoo.core.errors import UserError
 from zoo.core.registry import create_model
 from zoo.data.encode import Encoder
 from zoo.data.log import Log
 from zoo.data.snapshot import Snapshot
 from zoo.data.split import Events
+from zoo.data.store import Store
+from zoo.data.training import training_view
 from zoo.data.views import EventView
 from zoo.recall.two_tower import TwoTower
 
@@ -93,7 +98,61 @@ def test_items_need_no_features() -> None:
     assert model.vectors.shape == (10, 32)
 
 
-@pytest.mark.parametrize(("name", "value"), [("temperature", 0.0), ("dropout", 1.0), ("half_life", -1.0)])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("temperature", 0.0), ("dropout", 1.0), ("half_life", -1.0), ("n_negatives", 0), ("sigma", 0.0)],
+)
 def test_a_senseless_option_names_itself(name: str, value: float) -> None:
     with pytest.raises(ValueError, match=f"^{name} must be"):
         TwoTower.Config(**{name: value})
+
+
+TRAININGS = ["listwise", "pointwise", "pairwise_hinge", "pairwise_logistic", "contrastive"]
+
+
+@pytest.mark.parametrize("negatives", ["in_batch", "uniform", "popularity", "mixed", "all"])
+@pytest.mark.parametrize("training", TRAININGS)
+def test_every_training_learns_with_every_kind_of_negatives(
+    training: str, negatives: str, tmp_path: Path
+) -> None:
+    model = fresh(training=training, negatives=negatives, n_negatives=30, margin=0.2, dropout=0.0)
+    view = training_view(tiny.snapshot(), model.rows())
+    fit(model, view, max_epochs=6, batch_size=64, lr=1e-2)
+    prepared(model)
+    # Items 1 to 60 are i0, i1, i10, … in the order of their names; a crowd keeps to i0 to i29 or i30 to i59.
+    store = Store.of(tiny.snapshot())
+    half = torch.tensor([0, *(int(item[1:]) // (tiny.ITEMS // 2) for item in store.encoder.items)])
+    crowd = torch.tensor([int(user[1:]) % 2 for user in store.encoder.users])
+    found = model.recall(store.request([*store.encoder.users]), 10).ids
+    assert (half[found] == crowd[:, None]).float().mean() > 0.9
+    model.save_pretrained(tmp_path)
+    loaded = prepared(TwoTower.from_pretrained(tmp_path))
+    assert all(
+        a.equal(b) for a, b in zip(model.search(request(), 9), loaded.search(request(), 9), strict=True)
+    )
+
+
+def test_the_score_of_tasks_is_the_weighted_sum_of_their_cosines() -> None:
+    weights = {"watch": 1.0, "like": 0.5}
+    model = prepared(fresh(tasks=weights))
+    ids = torch.arange(1, tiny.ITEMS + 1).expand(len(request()), -1)
+    user = model.encode_user(request().features).detach().unflatten(1, (2, -1))
+    item = model.encode_item(tiny.snapshot().catalogue).detach().unflatten(1, (2, -1))
+    cosines = [torch.cosine_similarity(user[:, None, t], item[None, 1:, t], dim=2) for t in range(2)]
+    expected = sum(w * c for w, c in zip(weights.values(), cosines, strict=True)) / math.sqrt(2 * (1 + 0.25))
+    torch.testing.assert_close(model.score(request(), ids), expected)
+
+
+def test_exposures_are_refused_as_negatives_and_it_says_why() -> None:
+    for name in ("exposed", "exposed_not_clicked", "shown"):
+        with pytest.raises(
+            UserError, match="not be what was exposed and not clicked: it was recalled because"
+        ):
+            fresh(negatives=name)
+    with pytest.raises(UserError, match=r"found 'unifrom' .did you mean 'uniform'"):
+        fresh(negatives="unifrom")
+
+
+def test_a_task_that_is_none_is_named_with_the_nearest() -> None:
+    with pytest.raises(UserError, match=r"tasks: unknown task 'lik'.*'like'"):
+        fresh(tasks={"lik": 1.0})

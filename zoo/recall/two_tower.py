@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from zoo.core.config import ModelConfig, demand
+from zoo.core.errors import UserError, did_you_mean
 from zoo.core.registry import register
+from zoo.core.rows import Rows
 from zoo.core.schema import Schema
 from zoo.core.types import Batch
 from zoo.layers.embedding import FeatureEmbedding, id_table
 from zoo.layers.history import history_mean
-from zoo.layers.mlp import MLP
+from zoo.layers.tower import TowerKind, tower
 from zoo.losses import StreamingFrequency
-from zoo.training import EmbeddingRetrieval
+from zoo.training import ContrastConfig, EmbeddingRetrieval
+from zoo.training.pool import Contrasting
 
 
 @dataclass(frozen=True)
-class TwoTowerConfig(ModelConfig):
-    """Options of `recall/two_tower`.
+class TwoTowerConfig(ContrastConfig):
+    """Options of `recall/two_tower`, besides those of the training.
 
     Attributes:
         embed_dim: Of the vectors and the item embeddings.
         feature_dim: Of the embeddings of all other features.
+        tower: `mlp`, or `dcn` for crosses of the input before the MLP.
+        num_layers: Crosses of a `dcn` tower.
         hidden: Widths of both towers' hidden layers.
         dropout: In both towers.
-        temperature: Divides the cosine in training.
+        tasks: One pair of vectors for each of these tasks, and what its cosine weighs in the score; none for
+            one pair that learns from all positives.
         behaviours: Histories that the user tower averages, one mean each.
         history_length: Newest events of each.
         half_life: An event weighs half after this many newer ones; None for a plain mean.
@@ -38,9 +46,11 @@ class TwoTowerConfig(ModelConfig):
 
     embed_dim: int = 32
     feature_dim: int = 8
+    tower: TowerKind = "mlp"
+    num_layers: int = 2
     hidden: list[int] = field(default_factory=lambda: [64])
     dropout: float = 0.1
-    temperature: float = 0.1
+    tasks: dict[str, float] = field(default_factory=dict)
     behaviours: list[str] = field(default_factory=lambda: ["watch"])
     history_length: int = 50
     half_life: float | None = None
@@ -48,51 +58,94 @@ class TwoTowerConfig(ModelConfig):
     without: list[str] = field(default_factory=list)
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         demand(
-            (self.temperature > 0, f"temperature must be above 0, found {self.temperature}"),
             (0 <= self.dropout < 1, f"dropout must be in [0, 1), found {self.dropout}"),
             (self.half_life is None or self.half_life > 0, "half_life must be above 0 or null"),
+            (self.num_layers >= 1, f"num_layers must be at least 1, found {self.num_layers}"),
+            *(
+                (weight > 0, f"tasks must weigh more than 0, found {weight} of {name}")
+                for name, weight in self.tasks.items()
+            ),
         )
 
 
 @register
 class TwoTower(EmbeddingRetrieval):
-    """A user tower and an item tower, trained with an in-batch softmax and log-Q correction.
+    """A user tower and an item tower, by default trained with an in-batch softmax and log-Q correction.
 
     "Sampling-Bias-Corrected Neural Modeling for Large Corpus Item Recommendations" (Yi et al., RecSys 2019,
     https://doi.org/10.1145/3298689.3346996). Unlike in the paper, histories are means of the item tower's
     own ID embeddings, and each tower adds its MLP to that mean or embedding, so that it starts out as the
-    similarity of items.
+    similarity of items. Other trainings and negatives are options; several tasks have a pair of vectors
+    each, and the score is the weighted sum of their cosines.
     """
 
     Config: ClassVar[type[ModelConfig]] = TwoTowerConfig
+    log_q: StreamingFrequency
+    task_weights: Tensor
 
     def __init__(self, schema: Schema, config: TwoTowerConfig) -> None:
         super().__init__(schema, config)
-        self.temperature = config.temperature
+        self.temperature, self.config = config.temperature, config
         self.log_q = StreamingFrequency(schema.n_items + 1)
         self.sequences = [schema.history(behaviour).name for behaviour in config.behaviours]
         self.table = id_table(schema.n_items + 1, config.embed_dim, init_std=0.1)
         self.history_length, self.half_life = config.history_length, config.half_life
         schema = schema.leaving_out(config.without)
+        _check_tasks(config.tasks, schema)
         roles = ("user_id", "user", "context") if config.user_id else ("user", "context")
         self.user_features = FeatureEmbedding(schema.having(*roles), config.feature_dim)
         items = schema.having("item")
         self.item_features = FeatureEmbedding(items, config.feature_dim) if items else None
+        self.register_buffer("task_weights", torch.tensor([*config.tasks.values()] or [1.0]), False)
+        out = config.embed_dim * len(self.task_weights)
+        shape = (config.hidden, config.dropout, out, config.num_layers)
         width = config.embed_dim * len(self.sequences) + self.user_features.dim
-        self.user_tower = MLP(width, config.hidden, config.dropout, config.embed_dim)
+        self.user_tower = tower(config.tower, width, *shape)
         width = config.embed_dim + (self.item_features.dim if self.item_features else 0)
-        self.item_tower = MLP(width, config.hidden, config.dropout, config.embed_dim)
+        self.item_tower = tower(config.tower, width, *shape)
+        self.contrasting = Contrasting(
+            config,
+            [feature.name for feature in schema.having("item_id", "item")],
+            self.sequences,
+            list(config.tasks),
+            schema.n_items,
+        )
+
+    def rows(self) -> Rows:
+        """What is trained on."""
+        return self.config.wanted(self.history_length)
+
+    def loss(self, batch: Batch) -> Tensor:
+        """As `training` and `negatives` say."""
+        if self.config.plain and not self.config.tasks and "hard:item_id" not in batch:
+            return super().loss(batch)
+        return self.contrasting.loss(batch, self.encode_user(batch), self.encode_item, self.log_q)
 
     def encode_user(self, batch: Batch) -> Tensor:
-        """`(B, embed_dim)`."""
+        """`(B, T embed_dim)`, the vectors of T tasks, or of one if none is named."""
         histories = [batch[name][:, : self.history_length] for name in self.sequences]
         means = [history_mean(self.table, history, self.half_life) for history in histories]
         profile = self.user_features(batch)
-        return torch.stack(means).sum(0) + self.user_tower(torch.cat([*means, profile], dim=1))
+        user = self._vectors(torch.stack(means).sum(0), self.user_tower(torch.cat([*means, profile], dim=1)))
+        # The inner product of what a search compares is then the weighted sum of cosines.
+        return (user * self.task_weights[:, None]).flatten(-2)
 
     def encode_item(self, batch: Batch) -> Tensor:
-        """`(…, embed_dim)`."""
+        """`(…, T embed_dim)`."""
         own = self.table(batch["item_id"])
         parts = [own, self.item_features(batch)] if self.item_features else [own]
-        return own + self.item_tower(torch.cat(parts, dim=-1))
+        return self._vectors(own, self.item_tower(torch.cat(parts, dim=-1))).flatten(-2)
+
+    def _vectors(self, start: Tensor, change: Tensor) -> Tensor:
+        """`(…, T, embed_dim)` from `(…, embed_dim)` and `(…, T embed_dim)`; of unit length if T > 1."""
+        vectors = start[..., None, :] + change.unflatten(-1, (len(self.task_weights), -1))
+        return vectors if len(self.task_weights) == 1 else F.normalize(vectors, dim=-1)
+
+
+def _check_tasks(tasks: Mapping[str, float], schema: Schema) -> None:
+    known = [task.name for task in schema.tasks]
+    for name in tasks:
+        if name not in known:
+            raise UserError(f"recall/two_tower: tasks: unknown task {name!r}{did_you_mean(name, known)}")

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from zoo.core.config import ModelConfig
+from zoo.core.rows import Rows
 from zoo.core.schema import Schema
 from zoo.core.topk import is_member, search_beyond
 from zoo.core.types import Batch, Candidates, Request
@@ -76,6 +77,10 @@ class EmbeddingRetrieval(RetrievalModel):
         self.index: VectorIndex = create_index("exact", metric="cosine")
         self.register_buffer("vectors", torch.zeros(0, 0), persistent=False)
 
+    def rows(self) -> Rows:
+        """The rows that `loss` is to be given, by `zoo.data.training.training_view`."""
+        return Rows(self.history_length)
+
     @abstractmethod
     def encode_user(self, batch: Batch) -> Tensor:
         """`(B, D)` from request-level features."""
@@ -88,7 +93,8 @@ class EmbeddingRetrieval(RetrievalModel):
         """In-batch softmax with log-Q correction: each row's item against the other rows' items."""
         ids = batch["item_id"]
         user, item = self.encode_user(batch), self.encode_item(batch)
-        return in_batch_softmax(user, item, ids, self.log_q(ids), self.temperature)
+        weight = batch.get("weight")
+        return in_batch_softmax(user, item, ids, self.log_q(ids), self.temperature, weight)
 
     def save_extra(self, folder: Path) -> None:
         """Adds `index.json`: name and options of the index, which `prepare` builds again."""

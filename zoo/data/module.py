@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytorch_lightning as pl
 
+from zoo.core.types import Batch
 from zoo.data.views import BatchLoader, View
 
 
@@ -19,6 +20,11 @@ class ViewData(pl.LightningDataModule):
     def __init__(self, view: View, batch_size: int, seed: int = 0) -> None:
         super().__init__()
         self.loader = BatchLoader(view, batch_size, seed)
+
+    @property
+    def catalogue(self) -> Batch | None:
+        """Features of all items, `(n_items + 1, …)`, where the view knows them."""
+        return getattr(self.loader.view, "catalogue", None)
 
     def train_dataloader(self) -> BatchLoader:
         """The shuffled batches."""

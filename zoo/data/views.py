@@ -11,7 +11,7 @@ from torch import Tensor
 
 from zoo.core.types import Batch, Request
 from zoo.data.snapshot import DAY, Snapshot
-from zoo.data.split import every_event, padded
+from zoo.data.split import Requests, every_event, padded
 
 
 class View(Protocol):
@@ -49,6 +49,16 @@ class EventView:
 
     def __len__(self) -> int:
         return len(self._requests)  # type: ignore[attr-defined]
+
+    @property
+    def catalogue(self) -> Batch:
+        """Features of all items, `(n_items + 1, …)`."""
+        return self.snapshot.catalogue
+
+    @property
+    def requests(self) -> Requests:
+        """The request of every row; its event is at `end`."""
+        return self._requests  # type: ignore[attr-defined]
 
     def batch(self, index: Tensor) -> Batch:
         """The events at `index`."""

@@ -12,11 +12,13 @@ from zoo.core.config import ModelConfig, demand
 from zoo.core.registry import register
 from zoo.core.schema import Schema
 from zoo.core.types import Batch
+from zoo.layers.diversity import Diversity, DiversityConfig
 from zoo.layers.embedding import FeatureEmbedding, id_table
 from zoo.layers.history import history_mean
 from zoo.layers.mlp import MLP
 from zoo.losses import StreamingFrequency
 from zoo.training import EmbeddingRetrieval
+from zoo.training.self_supervision import SelfSupervision, SelfSupervisionConfig
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,8 @@ class TwoTowerConfig(ModelConfig):
         half_life: An event weighs half after this many newer ones; None for a plain mean.
         user_id: Give every known user an embedding as well.
         without: Names of features to leave out.
+        ssl: Self-supervision of the item tower on all items; None for none.
+        diversity: Noise on the user vector and events drawn from the history; None for neither.
     """
 
     embed_dim: int = 32
@@ -46,6 +50,8 @@ class TwoTowerConfig(ModelConfig):
     half_life: float | None = None
     user_id: bool = False
     without: list[str] = field(default_factory=list)
+    ssl: SelfSupervisionConfig | None = None
+    diversity: DiversityConfig | None = None
 
     def __post_init__(self) -> None:
         demand(
@@ -74,6 +80,8 @@ class TwoTower(EmbeddingRetrieval):
         self.sequences = [schema.history(behaviour).name for behaviour in config.behaviours]
         self.table = id_table(schema.n_items + 1, config.embed_dim, init_std=0.1)
         self.history_length, self.half_life = config.history_length, config.half_life
+        diversity = config.diversity or DiversityConfig()
+        self.diversity = Diversity(schema, self.sequences, config.history_length, diversity)
         schema = schema.leaving_out(config.without)
         roles = ("user_id", "user", "context") if config.user_id else ("user", "context")
         self.user_features = FeatureEmbedding(schema.having(*roles), config.feature_dim)
@@ -83,10 +91,32 @@ class TwoTower(EmbeddingRetrieval):
         self.user_tower = MLP(width, config.hidden, config.dropout, config.embed_dim)
         width = config.embed_dim + (self.item_features.dim if self.item_features else 0)
         self.item_tower = MLP(width, config.hidden, config.dropout, config.embed_dim)
+        features = schema.having("item_id", "item")
+        self.ssl = SelfSupervision(features, config.ssl) if config.ssl else None
+
+    def attach_catalogue(self, catalogue: Batch) -> None:
+        """Takes all items, of which views are drawn and categories are known."""
+        self.diversity.attach(catalogue)
+        if self.ssl:
+            self.ssl.attach(catalogue)
+
+    def prepare(self, catalogue: Batch) -> None:
+        """Encodes all items and builds the index."""
+        self.diversity.attach(catalogue)
+        super().prepare(catalogue)
+
+    def loss(self, batch: Batch) -> Tensor:
+        """That of the clicks, and in training that of self-supervision."""
+        loss = super().loss(batch)
+        return loss + self.ssl(self.encode_item) if self.ssl and self.training else loss
+
+    def query(self, batch: Batch) -> Tensor:
+        """`(B, embed_dim)` of unit length, with noise if the config says so."""
+        return self.diversity.perturbed(super().query(batch), batch, self.vectors)
 
     def encode_user(self, batch: Batch) -> Tensor:
         """`(B, embed_dim)`."""
-        histories = [batch[name][:, : self.history_length] for name in self.sequences]
+        histories = self.diversity.histories(batch)
         means = [history_mean(self.table, history, self.half_life) for history in histories]
         profile = self.user_features(batch)
         return torch.stack(means).sum(0) + self.user_tower(torch.cat([*means, profile], dim=1))

@@ -109,14 +109,17 @@ class EmbeddingRetrieval(RetrievalModel):
         self.vectors = F.normalize(torch.cat(parts), dim=1)
         self.index.build(self.vectors[1:], torch.arange(1, count, device=self.vectors.device))
 
+    def query(self, batch: Batch) -> Tensor:
+        """`(B, D)` of unit length: what is searched with."""
+        return F.normalize(self.encode_user(batch), dim=1)
+
     @torch.no_grad()
     def search(self, request: Request, k: int) -> tuple[Tensor, Tensor]:
         """The best `k` by cosine, as found by the index."""
         # Of unit length, so that an inner product is the cosine too.
-        return self.index.search(F.normalize(self.encode_user(request.features), dim=1), k)
+        return self.index.search(self.query(request.features), k)
 
     @torch.no_grad()
     def score(self, request: Request, ids: Tensor) -> Tensor:
         """`(B, K)` cosine."""
-        user = F.normalize(self.encode_user(request.features), dim=1)
-        return torch.einsum("bd,bkd->bk", user, self.vectors[ids])
+        return torch.einsum("bd,bkd->bk", self.query(request.features), self.vectors[ids])

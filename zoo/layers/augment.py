@@ -2,8 +2,8 @@
 
 "Self-supervised Learning for Large-scale Item Recommendations" (Yao et al., CIKM 2021,
 https://arxiv.org/abs/2007.12865). The ID is a feature like the others: an item whose ID is hidden must
-be known by its other features, which are all that a rare item has. Unlike in the paper, every transform takes a
-pair of views, so that several can be applied one after another.
+be known by its other features, which are all that a rare item has. Unlike in the paper, every transform takes
+two views, so that several can be applied one after another.
 """
 
 from __future__ import annotations

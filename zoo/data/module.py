@@ -14,10 +14,10 @@ class ViewData(pl.LightningDataModule):
     Args:
         view: The rows to train on.
         batch_size: Rows a batch.
-        seed: Of the order of the rows.
+        seed: Of the order of the rows; None keeps it.
     """
 
-    def __init__(self, view: View, batch_size: int, seed: int = 0) -> None:
+    def __init__(self, view: View, batch_size: int, seed: int | None = 0) -> None:
         super().__init__()
         self.loader = BatchLoader(view, batch_size, seed)
 
@@ -27,5 +27,5 @@ class ViewData(pl.LightningDataModule):
         return getattr(self.loader.view, "catalogue", None)
 
     def train_dataloader(self) -> BatchLoader:
-        """The shuffled batches."""
+        """The batches."""
         return self.loader

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from zoo.core.config import ModelConfig, demand
 from zoo.core.registry import register
@@ -94,6 +94,11 @@ class TwoTower(EmbeddingRetrieval):
         features = schema.having("item_id", "item")
         self.ssl = SelfSupervision(features, config.ssl) if config.ssl else None
 
+    def id_tables(self) -> dict[str, nn.Embedding]:
+        """Those of items, and of users if they have any."""
+        users = {name: x for name, x in self.user_features.by_feature.items() if name == "user_id"}
+        return {"item_id": self.table, **users}
+
     def attach_catalogue(self, catalogue: Batch) -> None:
         """Takes all items, of which views are drawn and categories are known."""
         self.diversity.attach(catalogue)
@@ -108,7 +113,7 @@ class TwoTower(EmbeddingRetrieval):
     def loss(self, batch: Batch) -> Tensor:
         """That of the clicks, and in training that of self-supervision."""
         loss = super().loss(batch)
-        return loss + self.ssl(self.encode_item) if self.ssl and self.training else loss
+        return loss + self.ssl(self.encode_item) if self.ssl and self.ssl.training else loss
 
     def query(self, batch: Batch) -> Tensor:
         """`(B, embed_dim)` of unit length, with noise if the config says so."""

@@ -76,6 +76,10 @@ class EmbeddingRetrieval(RetrievalModel):
         self.index: VectorIndex = create_index("exact", metric="cosine")
         self.register_buffer("vectors", torch.zeros(0, 0), persistent=False)
 
+    def id_tables(self) -> dict[str, torch.nn.Embedding]:
+        """The embeddings of `item_id` and `user_id`, which may move alone; see `zoo.training.update`."""
+        return {}
+
     @abstractmethod
     def encode_user(self, batch: Batch) -> Tensor:
         """`(B, D)` from request-level features."""

@@ -1,11 +1,11 @@
 """Keeping a fitted model up to date with what happened since, without fitting it from scratch.
 
 A full update goes once over the new events in random order and moves every weight, as once a night. An
-incremental update follows them in time and moves only the embeddings of IDs, as every few minutes: what a dense
-layer does to all items cannot be learned from the last few events. Either is published on its own: a full one as
-a whole model by `save_pretrained`, the other as the ID tables alone by `save_ids`, to be laid over that model.
+incremental one follows them in time and moves only the embeddings of IDs, as every few minutes: what a dense
+layer does to all items cannot be learned from the last few events. Either is published on its own: a full one
+as a whole model by `save_pretrained`, the other as ID tables alone by `save_ids`, to be laid over that model.
 
-After either, `prepare` encodes the items anew. For users and items that are new, `zoo.training.grow` makes room.
+After either, `prepare` encodes the items anew. For new users and items `zoo.training.grow` makes room first.
 """
 
 from __future__ import annotations

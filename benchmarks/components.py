@@ -11,9 +11,11 @@ from typing import Any, TypeAlias
 
 from benchmarks.candidates import CandidateMaker, RankData, rank_schema, recipe, stacked
 from benchmarks.fit import Artifacts, fit, new_model
+from benchmarks.hard import HardMaker
 from benchmarks.machine import PeakMemory
 from benchmarks.splits import Moment
 from benchmarks.world import World
+from zoo.core.check import to_plain
 from zoo.core.errors import UserError
 from zoo.core.schema import Schema
 from zoo.core.types import Batch
@@ -45,8 +47,12 @@ class Components:
         snapshot = self.world.snapshot(moment)
 
         def view(model: ZooModel) -> View:
+            hard = entry.get("hard")
             if isinstance(model, EmbeddingRetrieval):
-                return EventView(snapshot, model.history_length)
+                events = EventView(snapshot, model.history_length)
+                return HardMaker(self, hard, seed).view(events, moment) if hard else events
+            if hard:
+                raise UserError(f"{entry['model']} learns from no negatives: remove hard")
             return HistoryView(snapshot)
 
         key = self._recipe(entry, seed) | {"moment": (moment or self.world.moment).name}
@@ -54,47 +60,59 @@ class Components:
         assert isinstance(model, RetrievalModel)
         return model
 
-    def rank(self, entry: Entry, config: Entry, seed: int) -> RankModel:
-        """A pre-rank or rank entry fitted on the training candidates of a run's config."""
-        data = self.candidates(config, seed)
-        key = self._recipe(entry, seed) | {"data": recipe(config, self.fingerprint, seed)}
-        model = self._fitted(entry, data.schema, seed, key, lambda _: data.train)
+    def rank(self, entry: Entry, config: Entry, seed: int, moment: Moment | None = None) -> RankModel:
+        """A pre-rank or rank entry fitted on the training candidates of a run's config, as of a moment."""
+        data = self.candidates(config, seed, moment)
+        key = self._recipe(entry, seed) | {"data": self._candidates(config, seed, moment)}
+        model = self._fitted(entry, data.schema, seed, key, lambda _: data.train, moment)
         assert isinstance(model, RankModel)
         return model
 
-    def of_funnel(self, name: str, config: Entry, seed: int) -> ZooModel:
-        """The fitted model of an entry of a funnel."""
+    def of_funnel(self, name: str, config: Entry, seed: int, moment: Moment | None = None) -> ZooModel:
+        """The model of an entry of a funnel, fitted as of a moment."""
         entry = config["entries"][name]
         stage = entry["model"].split("/")[0]
         if stage == "recall":
-            return self.recall({**entry, "index": _index(name, config) or entry.get("index")}, seed)
+            return self.recall({**entry, "index": _index(name, config) or entry.get("index")}, seed, moment)
         if stage == "rerank":
             model = new_model(entry, self.world.snapshot().schema, seed).eval()
-            model.prepare(self.world.snapshot().catalogue)
+            model.prepare(self.world.snapshot(moment).catalogue)
             return model
-        return self.rank(entry, config, seed)
+        return self.rank(entry, config, seed, moment)
 
-    def candidates(self, config: Entry, seed: int) -> RankData:
-        """The candidates of a run after recall, made once for each seed and set of channels."""
+    def candidates(self, config: Entry, seed: int, moment: Moment | None = None) -> RankData:
+        """The candidates of a run after recall, made once for each seed and set of channels.
+
+        Args:
+            config: Of the run.
+            seed: Of recall and of the draw.
+            moment: When an earlier window starts, to have that one measured and those before it for training.
+        """
 
         def make(folder: Path) -> None:
-            self._make_candidates(config, seed).save(folder)
+            self._make_candidates(config, seed, moment or self.world.moment).save(folder)
 
-        folder = self.artifacts.folder(recipe(config, self.fingerprint, seed), make)
+        folder = self.artifacts.folder(self._candidates(config, seed, moment), make)
         return RankData.load(folder, self.world.snapshot().catalogue)
 
-    def _make_candidates(self, config: Entry, seed: int) -> RankData:
+    def _candidates(self, config: Entry, seed: int, moment: Moment | None) -> dict[str, Any]:
+        """All that the candidates as of a moment depend on."""
+        before = {"before": moment.name} if moment else {}
+        return recipe(config, self.fingerprint, seed) | before
+
+    def _make_candidates(self, config: Entry, seed: int, until: Moment) -> RankData:
         world, snapshot = self.world, self.world.snapshot()
         maker = CandidateMaker(world, seed)
         names = world.protocol.candidates.channels
-        earlier = world.split.earlier()
-        if not earlier:
+        windows = [*world.split.earlier(), (world.moment, world.requests)]
+        windows = windows[: 1 + [moment.name for moment, _ in windows].index(until.name)]
+        if len(windows) == 1:
             kind = world.protocol.split.kind
             raise UserError(
                 f"a {kind} split has no earlier requests for models after recall to be trained on"
             )
         parts: list[tuple[Batch, Batch]] = []
-        for moment, asked in [*earlier, (world.moment, world.requests)]:
+        for moment, asked in windows:
             models = {name: self.recall(config["entries"][name], seed, moment) for name in names}
             parts.append(maker.window(moment, asked, models))
         requests, candidates = ([part[i] for part in parts] for i in (0, 1))
@@ -144,7 +162,9 @@ class Components:
             "history_length": protocol.history_length,
             "moment": self.world.moment.name,
         }
-        own = {name: entry[name] for name in ("model", "params", "fit")}
+        own = {name: entry[name] for name in ("model", "params", "fit", "hard") if name in entry}
+        if "hard" in entry:
+            split["candidates"] = to_plain(protocol.candidates)
         return {"what": "model", "entry": own, "split": split, "dataset": self.fingerprint, "seed": seed}
 
 

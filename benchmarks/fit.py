@@ -67,7 +67,8 @@ class Artifacts:
 def code_hash() -> str:
     """Hash of the sources that fitted models and candidates depend on, so that none outlives a change."""
     root = Path(__file__).parents[1]
-    own = [root / "benchmarks" / f"{name}.py" for name in ("candidates", "components", "fit", "world")]
+    names = ("candidates", "components", "fit", "hard", "world")
+    own = [root / "benchmarks" / f"{name}.py" for name in names]
     digest = hashlib.sha256()
     for file in sorted([*(root / "zoo").rglob("*.py"), *own]):
         digest.update(file.read_bytes())

@@ -92,7 +92,16 @@ class EmbeddingRetrieval(RetrievalModel):
         """In-batch softmax with log-Q correction: each row's item against the other rows' items."""
         ids = batch["item_id"]
         user, item = self.encode_user(batch), self.encode_item(batch)
-        return in_batch_softmax(user, item, ids, self.log_q(ids), self.temperature)
+        hard = self._hard(user, batch) if "hard:item_id" in batch else None
+        return in_batch_softmax(user, item, ids, self.log_q(ids), self.temperature, hard=hard)
+
+    def _hard(self, user: Tensor, batch: Batch) -> Tensor:
+        """`(B, M)` cosines with negatives of each row's own, -inf for padding and for the row's positive."""
+        items = {name.removeprefix("hard:"): x for name, x in batch.items() if name.startswith("hard:")}
+        vectors = F.normalize(self.encode_item(items), dim=-1)
+        cosine = torch.einsum("bd,bmd->bm", F.normalize(user, dim=-1), vectors)
+        ids = items["item_id"]
+        return cosine.masked_fill((ids == 0) | (ids == batch["item_id"][:, None]), -torch.inf)
 
     def save_extra(self, folder: Path) -> None:
         """Adds `index.json`: name and options of the index, which `prepare` builds again."""

@@ -77,9 +77,10 @@ class SelfSupervision(nn.Module):
             raise UserError("self-supervision: dropout needs a multi-valued item feature, there is none")
 
     def attach(self, catalogue: Batch) -> None:
-        """Takes the items `(n_items + 1, …)` to draw from, and measures what features tell of each other."""
+        """Takes the items `(n_items + 1, …)` to draw from; the first tell how related features are."""
         self.catalogue = {feature.name: catalogue[feature.name] for feature in self.features}
-        if "related" in self.config.transforms:
+        # Once: an update must not weigh the features anew.
+        if "related" in self.config.transforms and not self.information.any():
             self.information.copy_(augment.mutual_information(self.catalogue, self.features))
 
     def forward(self, encode: Callable[[Batch], Tensor]) -> Tensor:

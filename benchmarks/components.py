@@ -50,7 +50,7 @@ class Components:
             hard = entry.get("hard")
             if isinstance(model, EmbeddingRetrieval):
                 events = EventView(snapshot, model.history_length)
-                return HardMaker(self, hard, seed).view(events, moment) if hard else events
+                return HardMaker(self, hard, seed).view(events, events, moment) if hard else events
             if hard:
                 raise UserError(f"{entry['model']} learns from no negatives: remove hard")
             return HistoryView(snapshot)

@@ -21,7 +21,7 @@ from zoo.data.hard import HardView
 from zoo.data.negatives import choose
 from zoo.data.split import Requests, padded
 from zoo.data.store import Store
-from zoo.data.views import EventView
+from zoo.data.views import EventView, View
 from zoo.funnel import Funnel, Trace
 
 if TYPE_CHECKING:
@@ -49,10 +49,11 @@ class HardMaker:
     hard: Mapping[str, Any]
     seed: int
 
-    def view(self, events: EventView, moment: Moment | None = None) -> HardView:
-        """Training events with the negatives of their user in their window.
+    def view(self, view: View, events: EventView, moment: Moment | None = None) -> HardView:
+        """Training rows with the negatives of their user in their window.
 
         Args:
+            view: The rows, one for each of the events, in their order.
             events: What is known at the moment.
             moment: By default the start of the measured window.
 
@@ -78,7 +79,7 @@ class HardMaker:
             tables.append(self.turned_down(now, requests, _everything(world, requests, moment)))
         schema = events.snapshot.schema
         names = [feature.name for feature in schema.having("item_id", "item")]
-        return HardView(events, torch.cat(tables).long(), row, events.snapshot.catalogue, names)
+        return HardView(view, torch.cat(tables).long(), row, events.snapshot.catalogue, names)
 
     def turned_down(self, moment: Moment, requests: Requests, exclude: Tensor) -> Tensor:
         """`(N, per_request)` item ids of each request, an equal share from every stage.

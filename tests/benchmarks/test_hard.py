@@ -35,7 +35,8 @@ def components(tmp_path_factory: pytest.TempPathFactory):
 
 @pytest.fixture(scope="module")
 def view(components):
-    return HardMaker(components, HARD, 0).view(EventView(components.world.snapshot()))
+    events = EventView(components.world.snapshot())
+    return HardMaker(components, HARD, 0).view(events, events)
 
 
 def test_they_are_what_the_stages_turned_down_of_the_users_own_window(components, view) -> None:
@@ -89,8 +90,9 @@ def test_what_cannot_be_is_told(components) -> None:
     with pytest.raises(UserError, match="recall/item_cf learns from no negatives: remove hard"):
         components.recall({**entry("recall/item_cf"), "hard": HARD}, 0)
     early = components.world.split.earlier()[1][0]
+    events = EventView(components.world.snapshot(early))
     with pytest.raises(UserError, match=r"expected at least 2 before .*, found 1"):
-        HardMaker(components, HARD, 0).view(EventView(components.world.snapshot(early)), early)
+        HardMaker(components, HARD, 0).view(events, events, early)
 
 
 def test_the_loss_is_that_of_a_loop(view) -> None:

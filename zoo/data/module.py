@@ -24,8 +24,15 @@ class ViewData(pl.LightningDataModule):
     @property
     def catalogue(self) -> Batch | None:
         """Features of all items, `(n_items + 1, …)`, where the view knows them."""
-        return getattr(self.loader.view, "catalogue", None)
+        return _catalogue(self.loader.view)
 
     def train_dataloader(self) -> BatchLoader:
         """The batches."""
         return self.loader
+
+
+def _catalogue(view: object) -> Batch | None:
+    """What a view knows of all items, or the view that it wraps."""
+    known = getattr(view, "catalogue", None) or getattr(getattr(view, "snapshot", None), "catalogue", None)
+    inner = getattr(view, "view", None)
+    return known if known is not None or inner is None else _catalogue(inner)

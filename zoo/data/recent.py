@@ -29,11 +29,6 @@ class Picked:
         """The rows at `index`."""
         return self.view.batch(self.rows[index])
 
-    @property
-    def catalogue(self) -> Batch | None:
-        """Features of all items, where the view knows them."""
-        return getattr(self.view, "catalogue", None)
-
 
 def since(view: EventView, time: int) -> Picked:
     """The events from a time on, oldest first; those of one instant in the order of the log.

@@ -51,11 +51,6 @@ class EventView:
         return len(self._requests)  # type: ignore[attr-defined]
 
     @property
-    def catalogue(self) -> Batch:
-        """Features of all items, `(n_items + 1, …)`."""
-        return self.snapshot.catalogue
-
-    @property
     def requests(self) -> Requests:
         """The request of every row; its event is at `end`."""
         return self._requests  # type: ignore[attr-defined]

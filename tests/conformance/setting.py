@@ -31,8 +31,10 @@ VARIANTS: dict[str, Sequence[dict[str, Any]]] = {
     "recall/item_cf": ({"keep": "target", "activity_power": 0.5, "half_life": 3.0, "behaviour": "like"},),
     "recall/two_tower": (
         {"user_id": True, "behaviours": ["watch", "like"], "half_life": 3.0, "without": ["year"]},
-        {"ssl": {"transforms": ["related", "dropout"], "batch_size": 32}},
-        {"diversity": {"noise": 0.3, "newest": 3, "sampled": 5, "balanced": True}},
+        {
+            "ssl": {"transforms": ["related", "dropout"], "batch_size": 32},
+            "diversity": {"noise": 0.3, "newest": 3, "sampled": 5, "balanced": True},
+        },
         {"diversity": {"noise": 0.1, "narrowness": "category", "newest": 2, "sampled": 6}, "half_life": 9.0},
     ),
     "prerank/three_tower": ({"behaviour": "watch", "listwise": 0.5, "half_life": 3.0},),

@@ -71,6 +71,8 @@ class Diversity(nn.Module):
         UserError: A category is needed, and there is none or not that one.
     """
 
+    category: Tensor
+
     def __init__(self, schema: Schema, sequences: list[str], length: int, config: DiversityConfig) -> None:
         super().__init__()
         self.config, self.sequences, self.length = config, sequences, length
@@ -78,8 +80,6 @@ class Diversity(nn.Module):
         self.feature = _category(schema, config.category) if config.needs_category else ""
         self.kinds = schema[self.feature].vocab - 1 if self.feature else 0
         self.register_buffer("category", torch.zeros(0, dtype=torch.int64), persistent=False)
-
-    category: Tensor
 
     def attach(self, catalogue: Batch) -> None:
         """Takes the category of every item from its features `(n_items + 1, …)`."""

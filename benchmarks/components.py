@@ -12,15 +12,18 @@ from typing import Any, TypeAlias
 
 from benchmarks.candidates import CandidateMaker, RankData, rank_schema, recipe, stacked
 from benchmarks.fit import Artifacts, fit, new_model
+from benchmarks.hard import HardMaker
 from benchmarks.machine import PeakMemory
 from benchmarks.shown import ShownData
 from benchmarks.splits import Moment
 from benchmarks.world import World
+from zoo.core.check import to_plain
 from zoo.core.errors import UserError
 from zoo.core.schema import Schema
 from zoo.core.types import Batch
+from zoo.data.snapshot import Snapshot
 from zoo.data.training import training_view
-from zoo.data.views import CandidateView, HistoryView, View
+from zoo.data.views import CandidateView, EventView, HistoryView, View
 from zoo.index import create_index
 from zoo.training import EmbeddingRetrieval, RankModel, RetrievalModel, ZooModel
 
@@ -48,8 +51,11 @@ class Components:
         snapshot = self.world.snapshot(moment)
 
         def view(model: ZooModel) -> View:
+            hard = entry.get("hard")
             if isinstance(model, EmbeddingRetrieval):
-                return training_view(snapshot, model.rows())
+                return self._embedding_view(model, snapshot, hard, seed, moment)
+            if hard:
+                raise UserError(f"{entry['model']} learns from no negatives: remove hard")
             return HistoryView(snapshot)
 
         key = self._recipe(entry, seed) | {"moment": (moment or self.world.moment).name}
@@ -57,54 +63,83 @@ class Components:
         assert isinstance(model, RetrievalModel)
         return model
 
-    def rank(self, entry: Entry, config: Entry, seed: int) -> RankModel:
-        """A pre-rank or rank entry fitted on the rows that were shown, or on a run's training candidates."""
-        shown = self.world.protocol.shown
-        data = self.shown if shown else self.candidates(config, seed)
-        rows = config["protocol"] if shown else recipe(config, self.fingerprint, seed)
+    def _embedding_view(
+        self, model: EmbeddingRetrieval, snapshot: Snapshot, hard: Any, seed: int, moment: Moment | None
+    ) -> View:
+        """The rows that an embedding model asks for, with hard negatives if its entry does."""
+        rows = model.rows()
+        view = training_view(snapshot, rows)
+        if not hard:
+            return view
+        if rows.unit != "events":
+            raise UserError(
+                f"hard negatives are of single events: params.rows must be events, found {rows.unit}"
+            )
+        events = EventView(snapshot, rows.history_length, rows.behaviour)
+        return HardMaker(self, hard, seed).view(view, events, moment)
+
+    def rank(self, entry: Entry, config: Entry, seed: int, moment: Moment | None = None) -> RankModel:
+        """A pre-rank or rank entry fitted on the rows that were shown, or on candidates as of a moment."""
+        data: RankData | ShownData
+        if self.world.protocol.shown:
+            data, rows = self.shown, config["protocol"]
+        else:
+            data, rows = self.candidates(config, seed, moment), self._candidates(config, seed, moment)
         key = self._recipe(entry, seed) | {"data": rows}
-        model = self._fitted(entry, data.schema, seed, key, lambda _: data.train)
+        model = self._fitted(entry, data.schema, seed, key, lambda _: data.train, moment)
         assert isinstance(model, RankModel)
         return model
 
-    def of_funnel(self, name: str, config: Entry, seed: int) -> ZooModel:
-        """The fitted model of an entry of a funnel."""
+    def of_funnel(self, name: str, config: Entry, seed: int, moment: Moment | None = None) -> ZooModel:
+        """The model of an entry of a funnel, fitted as of a moment."""
         entry = config["entries"][name]
         stage = entry["model"].split("/")[0]
         if stage == "recall":
-            return self.recall({**entry, "index": _index(name, config) or entry.get("index")}, seed)
+            return self.recall({**entry, "index": _index(name, config) or entry.get("index")}, seed, moment)
         if stage == "rerank":
             model = new_model(entry, self.world.snapshot().schema, seed).eval()
-            model.prepare(self.world.snapshot().catalogue)
+            model.prepare(self.world.snapshot(moment).catalogue)
             return model
-        return self.rank(entry, config, seed)
+        return self.rank(entry, config, seed, moment)
 
     @cached_property
     def shown(self) -> ShownData:
         """What was shown, made once for all runs."""
         return ShownData.of(self.world)
 
-    def candidates(self, config: Entry, seed: int) -> RankData:
-        """The candidates of a run after recall, made once for each seed and set of channels."""
+    def candidates(self, config: Entry, seed: int, moment: Moment | None = None) -> RankData:
+        """The candidates of a run after recall, made once for each seed and set of channels.
+
+        Args:
+            config: Of the run.
+            seed: Of recall and of the draw.
+            moment: When an earlier window starts, to have that one measured and those before it for training.
+        """
 
         def make(folder: Path) -> None:
-            self._make_candidates(config, seed).save(folder)
+            self._make_candidates(config, seed, moment or self.world.moment).save(folder)
 
-        folder = self.artifacts.folder(recipe(config, self.fingerprint, seed), make)
+        folder = self.artifacts.folder(self._candidates(config, seed, moment), make)
         return RankData.load(folder, self.world.snapshot().catalogue)
 
-    def _make_candidates(self, config: Entry, seed: int) -> RankData:
+    def _candidates(self, config: Entry, seed: int, moment: Moment | None) -> dict[str, Any]:
+        """All that the candidates as of a moment depend on."""
+        before = {"before": moment.name} if moment else {}
+        return recipe(config, self.fingerprint, seed) | before
+
+    def _make_candidates(self, config: Entry, seed: int, until: Moment) -> RankData:
         world, snapshot = self.world, self.world.snapshot()
         maker = CandidateMaker(world, seed)
         names = maker.config.channels
-        earlier = world.split.earlier()
-        if not earlier:
+        windows = [*world.split.earlier(), (world.moment, world.requests)]
+        windows = windows[: 1 + [moment.name for moment, _ in windows].index(until.name)]
+        if len(windows) == 1:
             kind = world.protocol.split.kind
             raise UserError(
                 f"a {kind} split has no earlier requests for models after recall to be trained on"
             )
         parts: list[tuple[Batch, Batch]] = []
-        for moment, asked in [*earlier, (world.moment, world.requests)]:
+        for moment, asked in windows:
             models = {name: self.recall(config["entries"][name], seed, moment) for name in names}
             parts.append(maker.window(moment, asked, models))
         requests, candidates = ([part[i] for part in parts] for i in (0, 1))
@@ -154,7 +189,9 @@ class Components:
             "history_length": protocol.history_length,
             "moment": self.world.moment.name,
         }
-        own = {name: entry[name] for name in ("model", "params", "fit")}
+        own = {name: entry[name] for name in ("model", "params", "fit", "hard") if name in entry}
+        if "hard" in entry:
+            split["candidates"] = to_plain(protocol.candidates)
         return {"what": "model", "entry": own, "split": split, "dataset": self.fingerprint, "seed": seed}
 
 

@@ -54,6 +54,28 @@ Index: TypeAlias = ExactIndex | HnswlibIndex
 
 
 @dataclass(frozen=True)
+class HardConfig:
+    """Hard negatives of a recall model: what a funnel recalled and its later stages turned down.
+
+    Attributes:
+        funnel: Name below configs/funnels; its models are fitted at the start of each earlier window.
+        stages: Whose rejects they are: what `prerank` dropped, what `rank` put last; as many from each.
+        per_request: Negatives for a user in a window.
+    """
+
+    funnel: str
+    stages: list[Literal["prerank", "rank"]] = field(default_factory=lambda: ["prerank", "rank"])
+    per_request: int = 8
+
+    def __post_init__(self) -> None:
+        demand(
+            (len(self.stages) > 0, "stages must name prerank, rank or both"),
+            (len(set(self.stages)) == len(self.stages), f"stages must differ, found {self.stages}"),
+            (self.per_request >= 1, f"per_request must be at least 1, found {self.per_request}"),
+        )
+
+
+@dataclass(frozen=True)
 class EntryConfig:
     """`configs/<stage>/<name>.yaml`: a model with its numbers.
 
@@ -62,6 +84,7 @@ class EntryConfig:
         params: Fields of the model's `Config`, which checks them.
         fit: How it is fitted.
         index: How its vectors are searched, for recall models that have vectors.
+        hard: Hard negatives, for the same.
         about: One line for people.
     """
 
@@ -69,6 +92,7 @@ class EntryConfig:
     params: dict[str, Any] = field(default_factory=dict)
     fit: FitConfig = field(default_factory=FitConfig)
     index: Index | None = None
+    hard: HardConfig | None = None
     about: str = ""
 
 
@@ -80,6 +104,7 @@ class SuiteEntry:
     params: dict[str, Any] = field(default_factory=dict)
     fit: dict[str, Any] = field(default_factory=dict)
     index: dict[str, Any] | None = None
+    hard: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)

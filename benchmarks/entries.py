@@ -74,11 +74,14 @@ def resolve_entry(path: Path, changes: Node | None = None) -> Json:
     mistakes = Mistakes()
     config = mistakes.attempt(lambda: check(node, EntryConfig))
     params = mistakes.attempt(lambda: _params(node, path.parent.name))
-    if (index := node.get("index")) and index.value is not None and path.parent.name != "recall":
-        mistakes.found.append(index.mistake("index", "only a recall entry has an index"))
+    for key, what in (("index", "an index"), ("hard", "hard negatives")):
+        if (own := node.get(key)) and own.value is not None and path.parent.name != "recall":
+            mistakes.found.append(own.mistake(key, f"only a recall entry has {what}"))
     mistakes.raise_if_any()
     resolved: Json = to_plain(replace(config, params=params))  # type: ignore[type-var]
     del resolved["about"]
+    if resolved["hard"] is None:
+        del resolved["hard"]
     return resolved
 
 

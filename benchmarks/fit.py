@@ -67,7 +67,7 @@ class Artifacts:
 def code_hash() -> str:
     """Hash of the sources that fitted models and candidates depend on, so that none outlives a change."""
     root = Path(__file__).parents[1]
-    names = ("candidates", "components", "fit", "parts", "shown", "splits", "world")
+    names = ("candidates", "components", "fit", "hard", "parts", "shown", "splits", "world")
     own = [root / "benchmarks" / f"{name}.py" for name in names]
     digest = hashlib.sha256()
     for file in sorted([*(root / "zoo").rglob("*.py"), *own]):

@@ -11,6 +11,7 @@ from pathlib import Path
 from benchmarks.configs import SuiteConfig
 from benchmarks.entries import Json, config_names, entry_names, find_config, find_entry, resolve_entry
 from benchmarks.funnels import FunnelConfig, change, references
+from benchmarks.hard_config import with_funnel
 from benchmarks.overrides import Overrides, assignments, suffix
 from benchmarks.plan import Plan, RunSpec
 from benchmarks.plan import describe as describe
@@ -74,7 +75,7 @@ class _Job:
 
     def run(self, seed: int, suite: SuiteConfig, protocol: ProtocolConfig, command: list[str]) -> RunSpec:
         split = to_plain(protocol)
-        if self.stage == "recall":
+        if self.stage == "recall" and "hard" not in self.config:
             del split["candidates"]  # nothing a recall model does depends on them
         elif not protocol.shown:
             del split["candidates"]["kind"]  # records from before there was another kind keep their ids
@@ -155,7 +156,7 @@ class _Resolver:
             return None
         changes = inline.merged(self.overrides.below(str(name.value)))
         path = self.mistakes.attempt(lambda: find_entry(self.root, ref, key))
-        config = path and self.mistakes.attempt(lambda: resolve_entry(path, changes), str(name.value))
+        config = path and self.mistakes.attempt(lambda: self.resolved(path, changes), str(name.value))
         stage = str(name.value).split("/")[0]
         uses = {} if stage == "recall" else {"entries": dict(self.channels)}
         return _Job(str(name.value), stage, {**config, **uses}, changes.plain()) if config else None
@@ -175,13 +176,27 @@ class _Resolver:
         parts = {"model": "funnel", "stages": to_plain(config.stages), "entries": uses} if config else {}
         return _Job(name, "funnel", parts, changes.plain())
 
+    def resolved(self, path: Path, changes: Node | None = None) -> Json:
+        """An entry, with the funnel of its hard negatives if it has any."""
+        config = resolve_entry(path, changes)
+        if "hard" not in config:
+            return config
+        node, dataset = load(path), _text(self.suite.get("dataset"))
+        node = node.merged(changes) if changes else node
+        return with_funnel(self.root, config, node, self.channels, str(dataset.value) if dataset else None)
+
     def read(self, kind: str, ref: Node | None, key: str) -> Node | None:
         return ref and self.mistakes.attempt(lambda: load(find_config(self.root, kind, ref, key)))
 
     def use(self, uses: Json, ref: Node, key: str, stage: str, under: str) -> None:
         """Adds the entry that `ref` names to the entries a run depends on."""
         path = _text(ref) and self.mistakes.attempt(lambda: find_entry(self.root, ref, key, stage), under)
-        uses[str(ref.value)] = path and self.mistakes.attempt(lambda: resolve_entry(path))
+        channel = under == "protocol"
+        make = resolve_entry if channel else self.resolved
+        entry = uses[str(ref.value)] = path and self.mistakes.attempt(lambda: make(path))
+        if channel and entry and "hard" in entry:
+            text = "a channel must not have hard negatives, which come from models trained on its own finds"
+            self.mistakes.found.append(ref.mistake(key, text))
 
     def same_dataset(self, own: Node | None) -> None:
         expected = self.suite.get("dataset")

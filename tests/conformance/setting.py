@@ -35,6 +35,11 @@ VARIANTS: dict[str, Sequence[dict[str, Any]]] = {
         {"user_id": True, "behaviours": ["watch", "like"], "half_life": 3.0, "without": ["year"]},
         {"tower": "dcn", "rows": "users", "negatives": "mixed", "tasks": {"watch": 1.0, "like": 0.5}},
         {"training": "contrastive", "rows": "sets", "negatives": "all", "mask_history": True},
+        {
+            "ssl": {"transforms": ["related", "dropout"], "batch_size": 32},
+            "diversity": {"noise": 0.3, "newest": 3, "sampled": 5, "balanced": True},
+        },
+        {"diversity": {"noise": 0.1, "narrowness": "category", "newest": 2, "sampled": 6}, "half_life": 9.0},
     ),
     "prerank/three_tower": ({"behaviour": "watch", "listwise": 0.5, "half_life": 3.0},),
     "rank/lr": ({"without": ["hour", "genres"], "listwise": 0.5},),
@@ -61,6 +66,7 @@ class Case:
     def fresh(self, seed: int = 0) -> ZooModel:
         pl.seed_everything(seed, verbose=False)
         model: ZooModel = create_model(self.name, self.schema, **self.params)
+        model.attach_catalogue(tiny.snapshot().catalogue)
         return model
 
     def view(self, model: ZooModel) -> View:

@@ -88,6 +88,20 @@ class Encoder:
         ids = (tuple(log.items["item_id"].to_pylist()), tuple(users["user_id"].to_pylist()))
         return cls(roles, *ids, vocabularies, edges, scales)
 
+    def refitted(self, log: Log, known: Tensor) -> Encoder:
+        """For a log that has grown: new users, items and values get ids; bins and scales stay as they are.
+
+        Ids of known values may change: `rows_from` tells how.
+        """
+        later = Encoder.fit(log, self.roles, known)
+        return replace(later, edges=self.edges, scales=self.scales)
+
+    def rows_from(self, earlier: Encoder) -> dict[str, Tensor]:
+        """`(n + 1,)` by feature that has a vocabulary: the id that each id had earlier, 0 for none."""
+        lookups = {"item_id": self.items, "user_id": self.users, **self.vocabularies}
+        found = {name: earlier.ids(name, values) for name, values in lookups.items() if values}
+        return {name: torch.cat([torch.zeros_like(ids[:1]), ids]) for name, ids in found.items()}
+
     def ids(self, name: str, values: Values, buckets: int = 0) -> Tensor:
         """`(N,)` int64 ids of categorical values (`item_id` and `user_id` are such names too)."""
         words = words_of(values)

@@ -58,6 +58,11 @@ class EventView:
     def __len__(self) -> int:
         return len(self._requests)  # type: ignore[attr-defined]
 
+    @property
+    def requests(self) -> Requests:
+        """The request of every row; its event is at `end`."""
+        return self._requests  # type: ignore[attr-defined]
+
     def batch(self, index: Tensor) -> Batch:
         """The events at `index`."""
         requests = self._requests.take(index)  # type: ignore[attr-defined]

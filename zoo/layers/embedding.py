@@ -49,6 +49,11 @@ class FeatureEmbedding(nn.Module):
         self.register_buffer("std", torch.tensor([f.std for f in numbers]), persistent=False)
         self.dim = embed_dim * len(ids) + len(numbers)
 
+    @property
+    def by_feature(self) -> dict[str, nn.Embedding]:
+        """The table of each feature that has one."""
+        return dict(zip(self.ids, self.tables.values(), strict=True))  # type: ignore[arg-type]
+
     def forward(self, batch: Batch) -> Tensor:
         """`(…, dim)` for features `(…)`, multi ones `(…, length)`."""
         parts = [

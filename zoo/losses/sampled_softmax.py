@@ -20,8 +20,9 @@ def in_batch_softmax(
     log_q: Tensor | None = None,
     temperature: float = 0.05,
     weight: Tensor | None = None,
+    hard: Tensor | None = None,
 ) -> Tensor:
-    """Cross-entropy of each user's item against all items of the batch.
+    """Cross-entropy of each user's item against all items of the batch, and against hard ones of its own.
 
     Logits are cosine / temperature - log q_j. Another row that holds the user's own item is no negative: it
     is left out of the sum.
@@ -33,6 +34,8 @@ def in_batch_softmax(
         log_q: `(B,)` log sampling probability of each item, up to a constant; no correction by default.
         temperature: Divides the cosine.
         weight: `(B,)` weights of the mean over rows; equal by default.
+        hard: `(B, M)` cosines of further negatives of each row alone, -inf where there is none. They are
+            there for certain, so their log q is 0.
 
     Returns:
         Scalar.
@@ -42,6 +45,8 @@ def in_batch_softmax(
         logits = logits - log_q
     accidental = (item_ids[:, None] == item_ids).fill_diagonal_(False)
     logits = logits.masked_fill(accidental, -torch.inf)
+    if hard is not None:
+        logits = torch.cat([logits, hard / temperature], dim=1)
     target = torch.arange(len(logits), device=logits.device)
     return weighted_mean(F.cross_entropy(logits, target, reduction="none"), weight=weight)
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from zoo.core.config import ModelConfig, demand
 from zoo.core.errors import UserError, did_you_mean
@@ -16,12 +16,14 @@ from zoo.core.registry import register
 from zoo.core.rows import Rows
 from zoo.core.schema import Schema
 from zoo.core.types import Batch
+from zoo.layers.diversity import Diversity, DiversityConfig
 from zoo.layers.embedding import FeatureEmbedding, id_table
 from zoo.layers.history import history_mean
 from zoo.layers.tower import TowerKind, tower
 from zoo.losses import StreamingFrequency
 from zoo.training import ContrastConfig, EmbeddingRetrieval
 from zoo.training.pool import Contrasting
+from zoo.training.self_supervision import SelfSupervision, SelfSupervisionConfig
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,8 @@ class TwoTowerConfig(ContrastConfig):
         half_life: An event weighs half after this many newer ones; None for a plain mean.
         user_id: Give every known user an embedding as well.
         without: Names of features to leave out.
+        ssl: Self-supervision of the item tower on all items; None for none.
+        diversity: Noise on the user vector and events drawn from the history; None for neither.
     """
 
     embed_dim: int = 32
@@ -56,6 +60,8 @@ class TwoTowerConfig(ContrastConfig):
     half_life: float | None = None
     user_id: bool = False
     without: list[str] = field(default_factory=list)
+    ssl: SelfSupervisionConfig | None = None
+    diversity: DiversityConfig | None = None
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -92,6 +98,8 @@ class TwoTower(EmbeddingRetrieval):
         self.sequences = [schema.history(behaviour).name for behaviour in config.behaviours]
         self.table = id_table(schema.n_items + 1, config.embed_dim, init_std=0.1)
         self.history_length, self.half_life = config.history_length, config.half_life
+        diversity = config.diversity or DiversityConfig()
+        self.diversity = Diversity(schema, self.sequences, config.history_length, diversity)
         schema = schema.leaving_out(config.without)
         _check_tasks(config.tasks, schema)
         roles = ("user_id", "user", "context") if config.user_id else ("user", "context")
@@ -105,27 +113,46 @@ class TwoTower(EmbeddingRetrieval):
         self.user_tower = tower(config.tower, width, *shape)
         width = config.embed_dim + (self.item_features.dim if self.item_features else 0)
         self.item_tower = tower(config.tower, width, *shape)
-        self.contrasting = Contrasting(
-            config,
-            [feature.name for feature in schema.having("item_id", "item")],
-            self.sequences,
-            list(config.tasks),
-            schema.n_items,
-        )
+        features = schema.having("item_id", "item")
+        names = [feature.name for feature in features]
+        self.contrasting = Contrasting(config, names, self.sequences, list(config.tasks), schema.n_items)
+        self.ssl = SelfSupervision(features, config.ssl) if config.ssl else None
 
     def rows(self) -> Rows:
         """What is trained on."""
         return self.config.wanted(self.history_length)
 
+    def id_tables(self) -> dict[str, nn.Embedding]:
+        """Those of items, and of users if they have any."""
+        users = {name: x for name, x in self.user_features.by_feature.items() if name == "user_id"}
+        return {"item_id": self.table, **users}
+
+    def attach_catalogue(self, catalogue: Batch) -> None:
+        """Takes all items, of which views are drawn and categories are known."""
+        self.diversity.attach(catalogue)
+        if self.ssl:
+            self.ssl.attach(catalogue)
+
+    def prepare(self, catalogue: Batch) -> None:
+        """Encodes all items and builds the index."""
+        self.diversity.attach(catalogue)
+        super().prepare(catalogue)
+
     def loss(self, batch: Batch) -> Tensor:
-        """As `training` and `negatives` say."""
-        if self.config.plain and not self.config.tasks and "hard:item_id" not in batch:
-            return super().loss(batch)
-        return self.contrasting.loss(batch, self.encode_user(batch), self.encode_item, self.log_q)
+        """As `training` and `negatives` say, and in training that of self-supervision."""
+        if self.config.plain and not self.config.tasks:
+            loss = super().loss(batch)
+        else:
+            loss = self.contrasting.loss(batch, self.encode_user(batch), self.encode_item, self.log_q)
+        return loss + self.ssl(self.encode_item) if self.ssl and self.ssl.training else loss
+
+    def query(self, batch: Batch) -> Tensor:
+        """`(B, T embed_dim)` of unit length, with noise if the config says so."""
+        return self.diversity.perturbed(super().query(batch), batch, self.vectors)
 
     def encode_user(self, batch: Batch) -> Tensor:
         """`(B, T embed_dim)`, the vectors of T tasks, or of one if none is named."""
-        histories = [batch[name][:, : self.history_length] for name in self.sequences]
+        histories = self.diversity.histories(batch)
         means = [history_mean(self.table, history, self.half_life) for history in histories]
         profile = self.user_features(batch)
         user = self._vectors(torch.stack(means).sum(0), self.user_tower(torch.cat([*means, profile], dim=1)))

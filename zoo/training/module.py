@@ -59,6 +59,12 @@ class ZooModel(pl.LightningModule):
             catalogue: Features of all items, `(n_items + 1, …)`, row 0 for padding.
         """
 
+    def attach_catalogue(self, catalogue: Batch) -> None:
+        """Gives a model that learns from items as such the features of all, `(n_items + 1, …)`.
+
+        `Trainer.fit` with a `ViewData` does so before the first step.
+        """
+
     def loss(self, batch: Batch) -> Tensor:
         """The scalar that `Trainer.fit` minimises."""
         raise NotImplementedError(f"{self.registry_name} has nothing to fit by gradient")
@@ -78,6 +84,9 @@ class ZooModel(pl.LightningModule):
     def on_train_start(self) -> None:
         """Lightning leaves a model in the mode it is in, and a loaded one is in eval mode."""
         self.train()
+        # A trainer that was given bare batches has none, and most models need none.
+        if catalogue := getattr(getattr(self.trainer, "datamodule", None), "catalogue", None):
+            self.attach_catalogue(catalogue)
 
     def on_train_epoch_end(self) -> None:
         """Checks the weights, also after the very last step.

@@ -81,6 +81,10 @@ class EmbeddingRetrieval(RetrievalModel):
         """The rows that `loss` is to be given, by `zoo.data.training.training_view`."""
         return Rows(self.history_length)
 
+    def id_tables(self) -> dict[str, torch.nn.Embedding]:
+        """The embeddings of `item_id` and `user_id`, which may move alone; see `zoo.training.update`."""
+        return {}
+
     @abstractmethod
     def encode_user(self, batch: Batch) -> Tensor:
         """`(B, D)` from request-level features."""
@@ -93,8 +97,17 @@ class EmbeddingRetrieval(RetrievalModel):
         """In-batch softmax with log-Q correction: each row's item against the other rows' items."""
         ids = batch["item_id"]
         user, item = self.encode_user(batch), self.encode_item(batch)
-        weight = batch.get("weight")
-        return in_batch_softmax(user, item, ids, self.log_q(ids), self.temperature, weight)
+        hard = self._hard(user, batch) if "hard:item_id" in batch else None
+        log_q, weight = self.log_q(ids), batch.get("weight")
+        return in_batch_softmax(user, item, ids, log_q, self.temperature, weight, hard)
+
+    def _hard(self, user: Tensor, batch: Batch) -> Tensor:
+        """`(B, M)` cosines with negatives of each row's own, -inf for padding and for the row's positive."""
+        items = {name.removeprefix("hard:"): x for name, x in batch.items() if name.startswith("hard:")}
+        vectors = F.normalize(self.encode_item(items), dim=-1)
+        cosine = torch.einsum("bd,bmd->bm", F.normalize(user, dim=-1), vectors)
+        ids = items["item_id"]
+        return cosine.masked_fill((ids == 0) | (ids == batch["item_id"][:, None]), -torch.inf)
 
     def save_extra(self, folder: Path) -> None:
         """Adds `index.json`: name and options of the index, which `prepare` builds again."""
@@ -115,14 +128,17 @@ class EmbeddingRetrieval(RetrievalModel):
         self.vectors = F.normalize(torch.cat(parts), dim=1)
         self.index.build(self.vectors[1:], torch.arange(1, count, device=self.vectors.device))
 
+    def query(self, batch: Batch) -> Tensor:
+        """`(B, D)` of unit length: what is searched with."""
+        return F.normalize(self.encode_user(batch), dim=1)
+
     @torch.no_grad()
     def search(self, request: Request, k: int) -> tuple[Tensor, Tensor]:
         """The best `k` by cosine, as found by the index."""
         # Of unit length, so that an inner product is the cosine too.
-        return self.index.search(F.normalize(self.encode_user(request.features), dim=1), k)
+        return self.index.search(self.query(request.features), k)
 
     @torch.no_grad()
     def score(self, request: Request, ids: Tensor) -> Tensor:
         """`(B, K)` cosine."""
-        user = F.normalize(self.encode_user(request.features), dim=1)
-        return torch.einsum("bd,bkd->bk", user, self.vectors[ids])
+        return torch.einsum("bd,bkd->bk", self.query(request.features), self.vectors[ids])

@@ -32,6 +32,10 @@ VARIANTS: dict[str, Sequence[dict[str, Any]]] = {
     "recall/two_tower": (
         {"user_id": True, "behaviours": ["watch", "like"], "half_life": 3.0, "without": ["year"]},
     ),
+    "recall/ease": ({"neighbours": 20, "half_life": 3.0, "behaviour": "like"},),
+    "recall/ials": (
+        {"embed_dim": 8, "frequency_power": 0.5, "l2": 0.2, "half_life": 3.0, "behaviour": "like"},
+    ),
     "prerank/three_tower": ({"behaviour": "watch", "listwise": 0.5, "half_life": 3.0},),
     "rank/lr": ({"without": ["hour", "genres"], "listwise": 0.5},),
     "rank/dcn_v2": ({"structure": "stacked", "behaviour": "like", "task_weights": {"like": 2.0}},),

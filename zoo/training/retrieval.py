@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from zoo.core.config import ModelConfig
+from zoo.core.errors import UserError
 from zoo.core.schema import Schema
 from zoo.core.topk import is_member, search_beyond
 from zoo.core.types import Batch, Candidates, Request
@@ -31,6 +32,14 @@ class RetrievalModel(ZooModel):
     @abstractmethod
     def score(self, request: Request, ids: Tensor) -> Tensor:
         """`(B, K)` scores of given items, on the scale of `search`; what padding gets is undefined."""
+
+    def item_vectors(self) -> Tensor:
+        """`(n_items + 1, D)` for other models to build on, once prepared.
+
+        Raises:
+            UserError: The model has none.
+        """
+        raise UserError(f"{self.registry_name} has no item vectors that another model could use")
 
     def columns(self, request: Request, ids: Tensor) -> Batch:
         """Named `(B, K)` features of given items for later stages: the score, and more if there is more."""
@@ -108,6 +117,10 @@ class EmbeddingRetrieval(RetrievalModel):
         ]
         self.vectors = F.normalize(torch.cat(parts), dim=1)
         self.index.build(self.vectors[1:], torch.arange(1, count, device=self.vectors.device))
+
+    def item_vectors(self) -> Tensor:
+        """`(n_items + 1, D)` of unit length."""
+        return self.vectors
 
     @torch.no_grad()
     def search(self, request: Request, k: int) -> tuple[Tensor, Tensor]:

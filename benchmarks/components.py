@@ -19,10 +19,10 @@ from zoo.core.schema import Schema
 from zoo.core.types import Batch
 from zoo.data.views import CandidateView, EventView, HistoryView, View
 from zoo.index import create_index
-from zoo.training import EmbeddingRetrieval, RankModel, RetrievalModel, ZooModel
+from zoo.training import CountingModel, EmbeddingRetrieval, RankModel, RetrievalModel, ZooModel
 
 Entry: TypeAlias = Mapping[str, Any]
-"""A resolved entry: model, params, fit, index."""
+"""A resolved entry: model, params, fit, index, and `of`, another one, where it builds on that."""
 
 
 @dataclass
@@ -45,9 +45,10 @@ class Components:
         snapshot = self.world.snapshot(moment)
 
         def view(model: ZooModel) -> View:
-            if isinstance(model, EmbeddingRetrieval):
-                return EventView(snapshot, model.history_length)
-            return HistoryView(snapshot)
+            if isinstance(model, CountingModel):
+                return HistoryView(snapshot)
+            assert isinstance(model, RetrievalModel)
+            return EventView(snapshot, model.history_length)
 
         key = self._recipe(entry, seed) | {"moment": (moment or self.world.moment).name}
         model = self._fitted(entry, snapshot.schema, seed, key, view, moment)
@@ -118,7 +119,11 @@ class Components:
         """A model from the artifacts, fitted now if it is not there; prepared, with its entry's index."""
 
         def make(folder: Path) -> None:
+            # First, as whoever it builds on draws random numbers too.
+            vectors = self.recall(entry["of"], seed, moment).item_vectors() if "of" in entry else None
             model = new_model(entry, schema, seed)
+            if isinstance(model, RetrievalModel):
+                model.before_fit(self.world.snapshot(moment).catalogue, vectors)
             with PeakMemory() as memory:
                 started = time.perf_counter()
                 fit(model, view(model), seed)
@@ -144,7 +149,7 @@ class Components:
             "history_length": protocol.history_length,
             "moment": self.world.moment.name,
         }
-        own = {name: entry[name] for name in ("model", "params", "fit")}
+        own = {name: entry[name] for name in ("model", "params", "fit", "of") if name in entry}
         return {"what": "model", "entry": own, "split": split, "dataset": self.fingerprint, "seed": seed}
 
 

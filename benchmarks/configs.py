@@ -54,6 +54,17 @@ Index: TypeAlias = ExactIndex | HnswlibIndex
 
 
 @dataclass(frozen=True)
+class SuiteEntry:
+    """An entry of a suite, or one that another builds on, perhaps with other numbers than in its file."""
+
+    entry: str
+    params: dict[str, Any] = field(default_factory=dict)
+    fit: dict[str, Any] = field(default_factory=dict)
+    index: dict[str, Any] | None = None
+    of: Any = None
+
+
+@dataclass(frozen=True)
 class EntryConfig:
     """`configs/<stage>/<name>.yaml`: a model with its numbers.
 
@@ -62,6 +73,8 @@ class EntryConfig:
         params: Fields of the model's `Config`, which checks them.
         fit: How it is fitted.
         index: How its vectors are searched, for recall models that have vectors.
+        of: The recall entry whose item vectors the model is given before it is fitted, for those that take
+            any: a name, or a mapping with changes as in a suite.
         about: One line for people.
     """
 
@@ -69,17 +82,8 @@ class EntryConfig:
     params: dict[str, Any] = field(default_factory=dict)
     fit: FitConfig = field(default_factory=FitConfig)
     index: Index | None = None
+    of: SuiteEntry | None = None
     about: str = ""
-
-
-@dataclass(frozen=True)
-class SuiteEntry:
-    """One entry of a suite, perhaps with other numbers than in its file."""
-
-    entry: str
-    params: dict[str, Any] = field(default_factory=dict)
-    fit: dict[str, Any] = field(default_factory=dict)
-    index: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from zoo.data.snapshot import numeric
 from zoo.data.split import window
 from zoo.data.store import Store
 from zoo.data.views import CandidateView, EventView, HistoryView, View
-from zoo.training import CountingModel, EmbeddingRetrieval, ZooModel
+from zoo.training import CountingModel, RetrievalModel, ZooModel
 
 # Options that lead through other code than the defaults do.
 VARIANTS: dict[str, Sequence[dict[str, Any]]] = {
@@ -36,11 +36,16 @@ VARIANTS: dict[str, Sequence[dict[str, Any]]] = {
     "recall/ials": (
         {"embed_dim": 8, "frequency_power": 0.5, "l2": 0.2, "half_life": 3.0, "behaviour": "like"},
     ),
+    "recall/vector_i2i": ({"content": ["genres"], "seeds": 4, "half_life": 3.0, "behaviour": "like"},),
     "prerank/three_tower": ({"behaviour": "watch", "listwise": 0.5, "half_life": 3.0},),
     "rank/lr": ({"without": ["hour", "genres"], "listwise": 0.5},),
     "rank/dcn_v2": ({"structure": "stacked", "behaviour": "like", "task_weights": {"like": 2.0}},),
     "rerank/mmr": ({"window": 2, "theta": 0.3, "scale": False},),
 }
+
+
+SLOW_LEARNERS = {"recall/two_tower": {"max_epochs": 12, "batch_size": 64, "lr": 1e-2}}
+BUILD_ON_VECTORS = {"recall/vector_i2i"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,14 +64,18 @@ class Case:
         return rank_data()[0] if self.is_rank else tiny.snapshot().schema
 
     def fresh(self, seed: int = 0) -> ZooModel:
+        given = self.name in BUILD_ON_VECTORS and "content" not in self.params
+        vectors = learned_vectors() if given else None
         pl.seed_everything(seed, verbose=False)
         model: ZooModel = create_model(self.name, self.schema, **self.params)
+        if isinstance(model, RetrievalModel):
+            model.before_fit(tiny.snapshot().catalogue, vectors)
         return model
 
     def view(self, model: ZooModel) -> View:
         if isinstance(model, CountingModel):
             return HistoryView(tiny.snapshot())
-        if isinstance(model, EmbeddingRetrieval):
+        if isinstance(model, RetrievalModel):
             return EventView(tiny.snapshot(), model.history_length)
         return rank_data()[1]
 
@@ -79,6 +88,16 @@ def models(*stages: str) -> pytest.MarkDecorator:
     chosen = [case for case in ALL if case.name.split("/")[0] in (stages or STAGES)]
     ids = [case.name + ("+" + "+".join(case.params) if case.params else "") for case in chosen]
     return pytest.mark.parametrize("case", chosen, ids=ids)
+
+
+@cache
+def learned_vectors() -> torch.Tensor:
+    """What another model knows of the items."""
+    case = Case("recall/two_tower")
+    model = case.fresh()
+    fit(model, case.view(model), **SLOW_LEARNERS[case.name])
+    assert isinstance(model, RetrievalModel)
+    return prepared(model).item_vectors()
 
 
 @cache

@@ -92,10 +92,14 @@ def test_the_sweep_inverts(size: int, block: int) -> None:
 
 
 @pytest.mark.parametrize("pairs", [1, 5, 10**6])
-def test_neither_batches_nor_blocks_change_the_weights(monkeypatch: pytest.MonkeyPatch, pairs: int) -> None:
+@pytest.mark.parametrize("cost", [0, 10**6])
+def test_neither_batches_nor_ways_of_counting_change_the_weights(
+    monkeypatch: pytest.MonkeyPatch, pairs: int, cost: int
+) -> None:
     histories = draw_histories(3, 20)
     whole = counted(histories, batch=100).weights
     monkeypatch.setattr(ease, "PAIRS", pairs)
+    monkeypatch.setattr(ease, "PAIR_COST", cost)
     assert torch.allclose(counted(histories, batch=2).weights, whole, atol=1e-6)
 
 

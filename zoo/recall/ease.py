@@ -19,7 +19,10 @@ from zoo.layers.history import recency
 from zoo.training import CountingModel
 
 PAIRS = 1 << 22
-"""Pairs of items counted at once, 64 MiB of cell numbers and their parts."""
+"""Pairs of items counted at once; each takes some 40 bytes."""
+
+PAIR_COST = 1000
+"""A pair counted costs about as much as so many multiplications of a matrix product."""
 
 
 @dataclass(frozen=True)
@@ -88,21 +91,28 @@ class EASE(CountingModel):
         self._gram = torch.zeros(size, size, device=self.weights.device)
 
     def count(self, batch: Batch) -> None:
-        """Counts the users of every pair of items, in the lower triangle of the Gram matrix."""
-        user, place = batch[self.sequence].nonzero(as_tuple=True)
-        size = self.schema.n_items + 1
-        likes = (user * size + batch[self.sequence][user, place]).unique()
+        """Counts the users of every pair of items; only the lower triangle is complete."""
+        history, size = batch[self.sequence], self.schema.n_items + 1
+        user, place = history.nonzero(as_tuple=True)
+        likes = (user * size + history[user, place]).unique()
         user, item = likes // size, likes % size
         # Sorted by user and item: each event makes a pair with its user's events up to itself.
         first = torch.searchsorted(user, user)
         pairs = torch.arange(len(item), device=item.device) - first + 1
-        cells, ends = self._gram.view(-1), pairs.cumsum(0)
-        for low in range(0, int(pairs.sum()), PAIRS):
-            number = torch.arange(low, min(low + PAIRS, int(ends[-1])), device=item.device)
-            event = torch.searchsorted(ends, number, right=True)
-            other = first[event] + number - (ends - pairs)[event]
-            cell = item[event] * size + item[other]
-            cells.index_add_(0, cell, torch.ones_like(cell, dtype=cells.dtype))
+        if int(pairs.sum()) * PAIR_COST > len(history) * size**2:
+            chosen = history.new_zeros(len(history), size, dtype=self._gram.dtype)
+            chosen[user, item] = 1
+            self._gram.addmm_(chosen.T, chosen)
+            return
+        sizes = (pairs.cumsum(0) // PAIRS).unique_consecutive(return_counts=True)[1]
+        for event in torch.arange(len(item), device=item.device).split(sizes.tolist()):
+            count = pairs[event]
+            one = event.repeat_interleave(count)
+            back = torch.arange(len(one), device=one.device) - (count.cumsum(0) - count).repeat_interleave(
+                count
+            )
+            cell = item[one] * size + item[first[one] + back]
+            self._gram.view(-1).scatter_add_(0, cell, torch.ones_like(cell, dtype=self._gram.dtype))
 
     def finish(self) -> None:
         """Solves for the weights.

@@ -18,8 +18,8 @@ from zoo.index import VectorIndex, create_index
 from zoo.layers.history import recency
 from zoo.training import CountingModel
 
-BLOCK = 1 << 24
-"""Most floats of the vectors gathered for one block of rows, 64 MiB."""
+BLOCK = 1 << 20
+"""Most floats of the vectors gathered for one block of rows, 4 MiB, so that they stay in the cache."""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from abc import abstractmethod
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -23,7 +24,28 @@ ENCODE_CHUNK = 8192
 
 
 class RetrievalModel(ZooModel):
-    """Finds items for users, known or new, from their features and histories."""
+    """Finds items for users, known or new, from their features and histories.
+
+    Attributes:
+        takes_vectors: Whether it can build on the item vectors of another model.
+        history_length: Newest events that a training batch must hold, None for all there are.
+    """
+
+    takes_vectors: ClassVar[bool] = False
+    history_length: int | None = None
+
+    def before_fit(self, catalogue: Batch, vectors: Tensor | None = None) -> None:
+        """Sees the items; call once for a fresh model, before fitting.
+
+        Args:
+            catalogue: Features of all items, `(n_items + 1, …)`, row 0 for padding.
+            vectors: `(n_items + 1, D)` of another model, its `item_vectors`.
+
+        Raises:
+            UserError: Vectors that it does not take.
+        """
+        if vectors is not None and not self.takes_vectors:
+            raise UserError(f"{self.registry_name} takes no vectors of another model")
 
     @abstractmethod
     def search(self, request: Request, k: int) -> tuple[Tensor, Tensor]:
@@ -72,13 +94,11 @@ class EmbeddingRetrieval(RetrievalModel):
     Subclasses set `temperature` and `log_q`, and define the two encoders.
 
     Attributes:
-        history_length: Newest events that the user encoder looks at, None for all there are.
         index: Where item vectors are searched; replace it before `prepare`, the default is exact.
     """
 
     temperature: float
     log_q: torch.nn.Module
-    history_length: int | None = None
 
     def __init__(self, schema: Schema, config: ModelConfig) -> None:
         super().__init__(schema, config)

@@ -32,6 +32,9 @@ VARIANTS: dict[str, Sequence[dict[str, Any]]] = {
     "recall/two_tower": (
         {"user_id": True, "behaviours": ["watch", "like"], "half_life": 3.0, "without": ["year"]},
     ),
+    "recall/deep_retrieval": (
+        {"width": 4, "num_layers": 2, "behaviours": ["watch", "like"], "half_life": 3.0, "without": ["year"]},
+    ),
     "recall/ease": ({"neighbours": 20, "half_life": 3.0, "behaviour": "like"},),
     "recall/ials": (
         {"embed_dim": 8, "frequency_power": 0.5, "l2": 0.2, "half_life": 3.0, "behaviour": "like"},
@@ -44,7 +47,10 @@ VARIANTS: dict[str, Sequence[dict[str, Any]]] = {
 }
 
 
-SLOW_LEARNERS = {"recall/two_tower": {"max_epochs": 12, "batch_size": 64, "lr": 1e-2}}
+SLOW_LEARNERS = {
+    name: {"max_epochs": 12, "batch_size": 64, "lr": 1e-2}
+    for name in ("recall/two_tower", "recall/deep_retrieval")
+}
 BUILD_ON_VECTORS = {"recall/vector_i2i"}
 
 

@@ -169,7 +169,7 @@ class DeepRetrieval(RetrievalModel):
         ids, user = batch["item_id"], self.encode_user(batch)
         paths = self.item_paths[ids]
         probability = self.network.log_probability(user, paths)
-        if self.training:
+        if self.training and self._will_move:
             self._remember(ids, user.detach(), paths, probability.detach())
         item, log_q = self.encode_item(batch), self.log_q(ids)
         ranked = in_batch_softmax(user, item, ids, log_q, self.config.temperature)
@@ -186,8 +186,12 @@ class DeepRetrieval(RetrievalModel):
     def on_train_epoch_end(self) -> None:
         """The M-step; not after the last epoch, so that the network knows the paths it is used with."""
         super().on_train_epoch_end()
-        if self.current_epoch < min(self.config.rounds, self.fit_config.max_epochs - 1):
+        if self._will_move:
             self._move_items()
+
+    @property
+    def _will_move(self) -> bool:
+        return self.current_epoch < min(self.config.rounds, self.fit_config.max_epochs - 1)
 
     def _move_items(self) -> None:
         # Here, so that numba is loaded by those alone who fit this model.

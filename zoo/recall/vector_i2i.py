@@ -111,9 +111,9 @@ class VectorI2I(CountingModel):
             raise UserError(
                 f"{self.registry_name} has no vectors: name an entry in `of`, or call before_fit first"
             )
-        vectors, device = self._given.to(self.neighbours.device), self.neighbours.device
+        vectors = self._given.to(self.neighbours.device)
         index = create_index(self.config.index, metric="cosine")
-        index.build(vectors[1:], torch.arange(1, len(vectors), device=device))
+        index.build(vectors[1:], torch.arange(1, len(vectors), device=vectors.device))
         width = self.config.neighbours + 1
         found = [index.search(part, width) for part in vectors[1:].split(BLOCK)]
         ids, near = (torch.cat(part) for part in zip(*found, strict=True))

@@ -25,10 +25,10 @@ from zoo.data.snapshot import Snapshot
 from zoo.data.training import training_view
 from zoo.data.views import CandidateView, EventView, HistoryView, View
 from zoo.index import create_index
-from zoo.training import EmbeddingRetrieval, RankModel, RetrievalModel, ZooModel
+from zoo.training import CountingModel, EmbeddingRetrieval, RankModel, RetrievalModel, ZooModel
 
 Entry: TypeAlias = Mapping[str, Any]
-"""A resolved entry: model, params, fit, index."""
+"""A resolved entry: model, params, fit, index, and `of`, another one, where it builds on that."""
 
 
 @dataclass
@@ -56,7 +56,10 @@ class Components:
                 return self._embedding_view(model, snapshot, hard, seed, moment)
             if hard:
                 raise UserError(f"{entry['model']} learns from no negatives: remove hard")
-            return HistoryView(snapshot)
+            if isinstance(model, CountingModel):
+                return HistoryView(snapshot)
+            assert isinstance(model, RetrievalModel)
+            return EventView(snapshot, model.history_length)
 
         key = self._recipe(entry, seed) | {"moment": (moment or self.world.moment).name}
         model = self._fitted(entry, snapshot.schema, seed, key, view, moment)
@@ -163,7 +166,11 @@ class Components:
         """A model from the artifacts, fitted now if it is not there; prepared, with its entry's index."""
 
         def make(folder: Path) -> None:
+            # First, as whoever it builds on draws random numbers too.
+            vectors = self.recall(entry["of"], seed, moment).item_vectors() if "of" in entry else None
             model = new_model(entry, schema, seed)
+            if isinstance(model, RetrievalModel):
+                model.before_fit(self.world.snapshot(moment).catalogue, vectors)
             with PeakMemory() as memory:
                 started = time.perf_counter()
                 fit(model, view(model), seed)
@@ -189,7 +196,7 @@ class Components:
             "history_length": protocol.history_length,
             "moment": self.world.moment.name,
         }
-        own = {name: entry[name] for name in ("model", "params", "fit", "hard") if name in entry}
+        own = {name: entry[name] for name in ("model", "params", "fit", "hard", "of") if name in entry}
         if "hard" in entry:
             split["candidates"] = to_plain(protocol.candidates)
         return {"what": "model", "entry": own, "split": split, "dataset": self.fingerprint, "seed": seed}

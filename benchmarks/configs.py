@@ -54,6 +54,18 @@ Index: TypeAlias = ExactIndex | HnswlibIndex
 
 
 @dataclass(frozen=True)
+class SuiteEntry:
+    """An entry of a suite, or one that another builds on, perhaps with other numbers than in its file."""
+
+    entry: str
+    params: dict[str, Any] = field(default_factory=dict)
+    fit: dict[str, Any] = field(default_factory=dict)
+    index: dict[str, Any] | None = None
+    hard: dict[str, Any] | None = None
+    of: Any = None
+
+
+@dataclass(frozen=True)
 class HardConfig:
     """Hard negatives of a recall model: what a funnel recalled and its later stages turned down.
 
@@ -85,6 +97,8 @@ class EntryConfig:
         fit: How it is fitted.
         index: How its vectors are searched, for recall models that have vectors.
         hard: Hard negatives, for the same.
+        of: The recall entry whose item vectors the model is given before it is fitted, for those that take
+            any: a name, or a mapping with changes as in a suite.
         about: One line for people.
     """
 
@@ -93,18 +107,8 @@ class EntryConfig:
     fit: FitConfig = field(default_factory=FitConfig)
     index: Index | None = None
     hard: HardConfig | None = None
+    of: SuiteEntry | None = None
     about: str = ""
-
-
-@dataclass(frozen=True)
-class SuiteEntry:
-    """One entry of a suite, perhaps with other numbers than in its file."""
-
-    entry: str
-    params: dict[str, Any] = field(default_factory=dict)
-    fit: dict[str, Any] = field(default_factory=dict)
-    index: dict[str, Any] | None = None
-    hard: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -59,30 +59,61 @@ def find_config(root: Path, kind: str, ref: Node, key: str) -> Path:
     return root / kind / f"{ref.value}.yaml"
 
 
-def resolve_entry(path: Path, changes: Node | None = None) -> Json:
-    """An entry's model, params, fit and index with all defaults.
+def resolve_entry(path: Path, changes: Node | None = None, above: tuple[Path, ...] = ()) -> Json:
+    """An entry's model, params, fit and index with all defaults, and `of` where it builds on another.
 
     Args:
         path: Its file; the folder is the stage.
         changes: Merged over the file.
+        above: The files of the entries that build on it.
 
     Raises:
         ConfigErrors: With every mistake.
     """
-    node = load(path)
-    node = node.merged(changes) if changes else node
+    node = _of_as_mapping(load(path))
+    node = node.merged(_of_as_mapping(changes)) if changes else node
     mistakes = Mistakes()
     config = mistakes.attempt(lambda: check(node, EntryConfig))
     params = mistakes.attempt(lambda: _params(node, path.parent.name))
     for key, what in (("index", "an index"), ("hard", "hard negatives")):
         if (own := node.get(key)) and own.value is not None and path.parent.name != "recall":
             mistakes.found.append(own.mistake(key, f"only a recall entry has {what}"))
+    other = mistakes.attempt(lambda: _other(node, path, above))
     mistakes.raise_if_any()
     resolved: Json = to_plain(replace(config, params=params))  # type: ignore[type-var]
-    del resolved["about"]
+    del resolved["about"], resolved["of"]
     if resolved["hard"] is None:
         del resolved["hard"]
-    return resolved
+    return resolved | ({"of": other} if other else {})
+
+
+def _of_as_mapping(node: Node) -> Node:
+    """The node with `of: recall/two_tower` written as `of: {entry: recall/two_tower}`."""
+    of = node.get("of")
+    if of is None or not isinstance(of.value, str):
+        return node
+    return replace(node, value={**node.children, "of": replace(of, value={"entry": of})})
+
+
+def _other(node: Node, path: Path, above: tuple[Path, ...]) -> Json | None:
+    """The entry that this one builds on, resolved."""
+    of = node.get("of")
+    ref = of and of.get("entry")
+    if of is None or ref is None:
+        return None  # nothing is asked for, or `check` has told what is missing
+    model = str((node.get("model") or node).value)
+    if not getattr(model_class(model), "takes_vectors", False):
+        raise ConfigErrors([of.mistake("of", f"{model} takes no vectors of another entry, remove the key")])
+    file = find_entry(path.parents[1], ref, "of.entry", "recall")
+    if file in (*above, path):
+        raise ConfigErrors([ref.mistake("of.entry", f"{ref.value} would build on itself")])
+    changes = replace(of, value={key: x for key, x in of.children.items() if key != "entry"})
+    try:
+        return resolve_entry(file, changes, (*above, path))
+    except ConfigErrors as errors:
+        # What is wrong in the other's own file stands there; what is wrong here is below `of`.
+        own = (replace(m, key=f"of.{m.key}") if m.file == of.file else m for m in errors.mistakes)
+        raise ConfigErrors(list(own)) from errors
 
 
 def _params(node: Node, stage: str) -> Json:

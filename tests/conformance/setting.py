@@ -23,8 +23,8 @@ from zoo.data.snapshot import numeric
 from zoo.data.split import window
 from zoo.data.store import Store
 from zoo.data.training import training_view
-from zoo.data.views import CandidateView, HistoryView, View
-from zoo.training import CountingModel, EmbeddingRetrieval, ZooModel
+from zoo.data.views import CandidateView, EventView, HistoryView, View
+from zoo.training import CountingModel, EmbeddingRetrieval, RetrievalModel, ZooModel
 
 # Options that lead through other code than the defaults do.
 VARIANTS: dict[str, Sequence[dict[str, Any]]] = {
@@ -41,11 +41,27 @@ VARIANTS: dict[str, Sequence[dict[str, Any]]] = {
         },
         {"diversity": {"noise": 0.1, "narrowness": "category", "newest": 2, "sampled": 6}, "half_life": 9.0},
     ),
+    "recall/deep_retrieval": (
+        {"width": 4, "num_layers": 2, "behaviours": ["watch", "like"], "half_life": 3.0, "without": ["year"]},
+    ),
+    "recall/ease": ({"neighbours": 20, "half_life": 3.0, "behaviour": "like"},),
+    "recall/ials": (
+        {"embed_dim": 8, "frequency_power": 0.5, "l2": 0.2, "half_life": 3.0, "behaviour": "like"},
+    ),
+    "recall/vector_i2i": ({"content": ["genres"], "seeds": 4, "half_life": 3.0, "behaviour": "like"},),
     "prerank/three_tower": ({"behaviour": "watch", "listwise": 0.5, "half_life": 3.0},),
     "rank/lr": ({"without": ["hour", "genres"], "listwise": 0.5},),
     "rank/dcn_v2": ({"structure": "stacked", "behaviour": "like", "task_weights": {"like": 2.0}},),
     "rerank/mmr": ({"window": 2, "theta": 0.3, "scale": False},),
 }
+
+
+SLOW_LEARNERS = {
+    "recall/matrix_completion": {"max_epochs": 20, "batch_size": 64, "lr": 2e-2, "weight_decay": 1e-3},
+    name: {"max_epochs": 12, "batch_size": 64, "lr": 1e-2}
+    for name in ("recall/two_tower", "recall/deep_retrieval")
+}
+BUILD_ON_VECTORS = {"recall/vector_i2i"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,9 +80,13 @@ class Case:
         return rank_data()[0] if self.is_rank else tiny.snapshot().schema
 
     def fresh(self, seed: int = 0) -> ZooModel:
+        given = self.name in BUILD_ON_VECTORS and "content" not in self.params
+        vectors = learned_vectors() if given else None
         pl.seed_everything(seed, verbose=False)
         model: ZooModel = create_model(self.name, self.schema, **self.params)
         model.attach_catalogue(tiny.snapshot().catalogue)
+        if isinstance(model, RetrievalModel):
+            model.before_fit(tiny.snapshot().catalogue, vectors)
         return model
 
     def view(self, model: ZooModel) -> View:
@@ -74,6 +94,8 @@ class Case:
             return HistoryView(tiny.snapshot())
         if isinstance(model, EmbeddingRetrieval):
             return training_view(tiny.snapshot(), model.rows())
+        if isinstance(model, RetrievalModel):
+            return EventView(tiny.snapshot(), model.history_length)
         return rank_data()[1]
 
 
@@ -85,6 +107,16 @@ def models(*stages: str) -> pytest.MarkDecorator:
     chosen = [case for case in ALL if case.name.split("/")[0] in (stages or STAGES)]
     ids = [case.name + ("+" + "+".join(case.params) if case.params else "") for case in chosen]
     return pytest.mark.parametrize("case", chosen, ids=ids)
+
+
+@cache
+def learned_vectors() -> torch.Tensor:
+    """What another model knows of the items."""
+    case = Case("recall/two_tower")
+    model = case.fresh()
+    fit(model, case.view(model), **SLOW_LEARNERS[case.name])
+    assert isinstance(model, RetrievalModel)
+    return prepared(model).item_vectors()
 
 
 @cache

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from abc import abstractmethod
 from pathlib import Path
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from zoo.core.config import ModelConfig
+from zoo.core.errors import UserError
 from zoo.core.rows import Rows
 from zoo.core.schema import Schema
 from zoo.core.topk import is_member, search_beyond
@@ -23,7 +25,28 @@ ENCODE_CHUNK = 8192
 
 
 class RetrievalModel(ZooModel):
-    """Finds items for users, known or new, from their features and histories."""
+    """Finds items for users, known or new, from their features and histories.
+
+    Attributes:
+        takes_vectors: Whether it can build on the item vectors of another model.
+        history_length: Newest events that a training batch must hold, None for all there are.
+    """
+
+    takes_vectors: ClassVar[bool] = False
+    history_length: int | None = None
+
+    def before_fit(self, catalogue: Batch, vectors: Tensor | None = None) -> None:
+        """Sees the items; call once for a fresh model, before fitting.
+
+        Args:
+            catalogue: Features of all items, `(n_items + 1, …)`, row 0 for padding.
+            vectors: `(n_items + 1, D)` of another model, its `item_vectors`.
+
+        Raises:
+            UserError: Vectors that it does not take.
+        """
+        if vectors is not None and not self.takes_vectors:
+            raise UserError(f"{self.registry_name} takes no vectors of another model")
 
     @abstractmethod
     def search(self, request: Request, k: int) -> tuple[Tensor, Tensor]:
@@ -32,6 +55,14 @@ class RetrievalModel(ZooModel):
     @abstractmethod
     def score(self, request: Request, ids: Tensor) -> Tensor:
         """`(B, K)` scores of given items, on the scale of `search`; what padding gets is undefined."""
+
+    def item_vectors(self) -> Tensor:
+        """`(n_items + 1, D)` for other models to build on, once prepared.
+
+        Raises:
+            UserError: The model has none.
+        """
+        raise UserError(f"{self.registry_name} has no item vectors that another model could use")
 
     def columns(self, request: Request, ids: Tensor) -> Batch:
         """Named `(B, K)` features of given items for later stages: the score, and more if there is more."""
@@ -64,13 +95,11 @@ class EmbeddingRetrieval(RetrievalModel):
     Subclasses set `temperature` and `log_q`, and define the two encoders.
 
     Attributes:
-        history_length: Newest events that the user encoder looks at, None for all there are.
         index: Where item vectors are searched; replace it before `prepare`, the default is exact.
     """
 
     temperature: float
     log_q: torch.nn.Module
-    history_length: int | None = None
 
     def __init__(self, schema: Schema, config: ModelConfig) -> None:
         super().__init__(schema, config)
@@ -127,6 +156,10 @@ class EmbeddingRetrieval(RetrievalModel):
         ]
         self.vectors = F.normalize(torch.cat(parts), dim=1)
         self.index.build(self.vectors[1:], torch.arange(1, count, device=self.vectors.device))
+
+    def item_vectors(self) -> Tensor:
+        """`(n_items + 1, D)` of unit length."""
+        return self.vectors
 
     def query(self, batch: Batch) -> Tensor:
         """`(B, D)` of unit length: what is searched with."""

@@ -57,9 +57,9 @@ VARIANTS: dict[str, Sequence[dict[str, Any]]] = {
 
 
 SLOW_LEARNERS = {
+    "recall/two_tower": {"max_epochs": 12, "batch_size": 64, "lr": 1e-2},
+    "recall/deep_retrieval": {"max_epochs": 12, "batch_size": 64, "lr": 1e-2},
     "recall/matrix_completion": {"max_epochs": 20, "batch_size": 64, "lr": 2e-2, "weight_decay": 1e-3},
-    name: {"max_epochs": 12, "batch_size": 64, "lr": 1e-2}
-    for name in ("recall/two_tower", "recall/deep_retrieval")
 }
 BUILD_ON_VECTORS = {"recall/vector_i2i"}
 

@@ -242,9 +242,8 @@ def _kind_of(kind: pa.DataType) -> Kind:
 
     if pa.types.is_dictionary(kind):
         return _kind_of(kind.value_type)
-    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        return "number"
-    if pa.types.is_boolean(kind):
+    whole = pa.types.is_integer(kind) or pa.types.is_boolean(kind)
+    if whole or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         return "number"
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return "text"

@@ -106,10 +106,13 @@ class FixedSplit:
     Attributes:
         kind: Always fixed.
         validation: Share of the training events that is for selection where no part was published for it.
+        train_only: A published part for selection is neither learned from nor left out of what is ranked when
+            the test is measured, as in tables of models that learned from the training part alone.
     """
 
     kind: Literal["fixed"]
     validation: float = 0.1
+    train_only: bool = False
 
     def __post_init__(self) -> None:
         demand((0 < self.validation < 1, f"validation must be a share, found {self.validation}"))

@@ -17,7 +17,7 @@ from zoo.data.log import Log, tie_hash
 from zoo.data.snapshot import DAY
 from zoo.data.split import Events, Requests, window
 
-TRAIN, VALIDATION, TEST = 0, 1, 2
+TRAIN, VALIDATION, TEST, NEITHER = 0, 1, 2, 3
 Parts: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
 
 
@@ -167,7 +167,9 @@ def _parts(log: Log, protocol: ProtocolConfig) -> Parts:
     if not (parts == VALIDATION).any() and protocol.window == "validation":
         # Chosen on a part of what is for training: the published test is not for choosing.
         parts[(parts == TRAIN) & (draw < split.validation)] = VALIDATION
-        parts[log.events["split"].to_numpy() == TEST] = 3
+        parts[log.events["split"].to_numpy() == TEST] = NEITHER
+    elif split.train_only and protocol.window == "test":
+        parts[parts == VALIDATION] = NEITHER
     return parts
 
 

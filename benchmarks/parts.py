@@ -11,7 +11,7 @@ from benchmarks.protocols import FixedSplit, LeaveOneOut, ProtocolConfig, Random
 from zoo.core.errors import UserError
 from zoo.data.log import Log, tie_hash
 
-TRAIN, VALIDATION, TEST = 0, 1, 2
+TRAIN, VALIDATION, TEST, NEITHER = 0, 1, 2, 3
 Parts: TypeAlias = "np.ndarray[Any, np.dtype[np.int64]]"
 
 
@@ -57,5 +57,7 @@ def _parts(log: Log, protocol: ProtocolConfig) -> Parts:
         if split.requests == "event":
             draw = tie_hash(user, user, protocol.tie_seed) / 2.0**64
         parts[(parts == TRAIN) & (draw < split.validation)] = VALIDATION
-        parts[log.events["split"].to_numpy() == TEST] = 3
+        parts[log.events["split"].to_numpy() == TEST] = NEITHER
+    elif split.train_only and protocol.window == "test":
+        parts[parts == VALIDATION] = NEITHER
     return parts

@@ -120,12 +120,15 @@ class FixedSplit:
             `event` but a user's first, with all before it as history, as sessions are measured. Then users
             that are for selection are drawn whole.
         repeats: Whether what is in the history may be recommended once more, and be right.
+        train_only: A published part for selection is neither learned from nor left out of what is ranked when
+            the test is measured, as in tables of models that learned from the training part alone.
     """
 
     kind: Literal["fixed"]
     validation: float = 0.1
     requests: Literal["user", "event"] = "user"
     repeats: bool = False
+    train_only: bool = False
 
     def __post_init__(self) -> None:
         demand((0 < self.validation < 1, f"validation must be a share, found {self.validation}"))

@@ -125,6 +125,20 @@ def test_a_published_split_is_taken_as_it_is() -> None:
                 assert user not in found
 
 
+def test_a_part_for_selection_can_be_left_alone_in_the_test() -> None:
+    data = rows(2)
+    found = asked(make(data, FixedSplit("fixed", train_only=True), clock="none"))
+    for user, own in by_user(data).items():
+        history, answers = (sorted(row[1] for row in own if row[3] == part) for part in (0, 2))
+        if answers:
+            assert (sorted(found[user][0]), sorted(found[user][1])) == (history, answers)
+    chosen = [
+        asked(make(data, FixedSplit("fixed", train_only=only), clock="none", window="validation"))
+        for only in (False, True)
+    ]
+    assert chosen[0] == chosen[1]
+
+
 def test_without_a_published_part_selection_takes_some_of_training_and_none_of_the_test() -> None:
     data = [(u, i, t, 0 if part < 2 else 2) for u, i, t, part in rows(3, events=4000)]
     world = make(data, FixedSplit("fixed", validation=0.25), clock="none", window="validation")

@@ -42,6 +42,25 @@ def test_equals_a_naive_loop_without_accidental_hits() -> None:
     assert in_batch_softmax(user, item, item_ids, temperature=0.2).item() == pytest.approx(np.mean(plain))
 
 
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_large_batch_in_blocks_has_the_same_loss_and_gradients(
+    weighted: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user, item, item_ids, log_q = batch()
+    weight = torch.tensor([1.0, 0, 2, 0.5, 0, 1], dtype=torch.float64) if weighted else None
+    losses = naive(user, item, item_ids, log_q, 0.2)
+    found = []
+    for blocked in (100, 2):
+        monkeypatch.setattr("zoo.losses.sampled_softmax.BLOCKED", blocked)
+        monkeypatch.setattr("zoo.losses.sampled_softmax.BLOCK", 4)
+        given = user.clone().requires_grad_(), item.clone().requires_grad_()
+        loss = 3 * in_batch_softmax(*given, item_ids, log_q.double(), 0.2, weight)
+        loss.backward()
+        found.append((loss, *(x.grad for x in given)))
+    assert found[1][0].item() == pytest.approx(3 * np.average(losses, weights=weight))
+    torch.testing.assert_close(found[1], found[0])
+
+
 def test_scale_of_vectors_and_a_constant_in_log_q_have_no_effect() -> None:
     user, item, item_ids, log_q = batch()
     same = in_batch_softmax(user * 7, item / 3, item_ids, log_q + 40)

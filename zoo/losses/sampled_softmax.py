@@ -6,11 +6,17 @@ https://doi.org/10.1145/3298689.3346996.
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
 from zoo.losses.pointwise import weighted_mean
+
+BLOCKED = 1024
+"""From so many rows on the matrix of logits is never whole."""
+BLOCK = 256
 
 
 def in_batch_softmax(
@@ -25,7 +31,7 @@ def in_batch_softmax(
     """Cross-entropy of each user's item against all items of the batch, and against hard ones of its own.
 
     Logits are cosine / temperature - log q_j. Another row that holds the user's own item is no negative: it
-    is left out of the sum.
+    is left out of the sum. A large batch is worked off in blocks of rows, which needs a fraction of the memory.
 
     Args:
         user: `(B, D)`.
@@ -40,7 +46,13 @@ def in_batch_softmax(
     Returns:
         Scalar.
     """
-    logits = F.normalize(user, dim=1) @ F.normalize(item, dim=1).T / temperature
+    user, item = F.normalize(user, dim=1), F.normalize(item, dim=1)
+    if len(user) >= BLOCKED:
+        shift = user.new_zeros(len(user)) if log_q is None else log_q
+        share = user.new_ones(len(user)) if weight is None else weight
+        share = share / share.sum().clamp(min=torch.finfo(share.dtype).tiny)
+        return _Blocked.apply(user, item, item_ids, shift, temperature, share)  # type: ignore[no-untyped-call]
+    logits = user @ item.T / temperature
     if log_q is not None:
         logits = logits - log_q
     accidental = (item_ids[:, None] == item_ids).fill_diagonal_(False)
@@ -49,6 +61,40 @@ def in_batch_softmax(
         logits = torch.cat([logits, hard / temperature], dim=1)
     target = torch.arange(len(logits), device=logits.device)
     return weighted_mean(F.cross_entropy(logits, target, reduction="none"), weight=weight)
+
+
+class _Blocked(torch.autograd.Function):
+    """The same loss for large batches: loss and gradient of a block of rows at once, while it is in cache."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, user: Tensor, item: Tensor, ids: Tensor, log_q: Tensor, temperature: float, share: Tensor
+    ) -> Tensor:
+        """Scalar; `user` and `item` are `(B, D)` of unit length, `share` `(B,)` weights that sum to 1."""
+        loss = user.new_zeros(())
+        user_grad, item_grad = torch.empty_like(user), torch.zeros_like(item)
+        for start in range(0, len(user), BLOCK):
+            rows = slice(start, start + BLOCK)
+            logits = (user[rows] @ item.T).div_(temperature).sub_(log_q)
+            line = torch.arange(len(logits), device=user.device)
+            own = logits[line, line + start].clone()
+            logits.masked_fill_(ids[rows, None] == ids, -torch.inf)
+            logits[line, line + start] = own
+            total = logits.logsumexp(dim=1)
+            loss += (share[rows] * (total - own)).sum()
+            # From here on the gradient by the logits: share (softmax - one at the own item).
+            logits.sub_(total[:, None]).exp_().mul_(share[rows, None])
+            logits[line, line + start] -= share[rows]
+            user_grad[rows] = logits @ item / temperature
+            item_grad.addmm_(logits.T, user[rows], alpha=1 / temperature)
+        ctx.save_for_backward(user_grad, item_grad)
+        return loss
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, ...]:
+        """Of `user` and `item` alone."""
+        user_grad, item_grad = ctx.saved_tensors
+        return grad * user_grad, grad * item_grad, None, None, None, None
 
 
 class StreamingFrequency(nn.Module):

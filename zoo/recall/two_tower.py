@@ -39,7 +39,7 @@ class TwoTowerConfig(ContrastConfig):
         dropout: In both towers.
         tasks: One pair of vectors for each of these tasks, and what its cosine weighs in the score; none for
             one pair that learns from all positives.
-        behaviours: Histories that the user tower averages, one mean each.
+        behaviours: Histories that the user tower averages, one mean each; none for a tower of features alone.
         history_length: Newest events of each.
         half_life: An event weighs half after this many newer ones; None for a plain mean.
         user_id: Give every known user an embedding as well.
@@ -155,7 +155,9 @@ class TwoTower(EmbeddingRetrieval):
         histories = self.diversity.histories(batch)
         means = [history_mean(self.table, history, self.half_life) for history in histories]
         profile = self.user_features(batch)
-        user = self._vectors(torch.stack(means).sum(0), self.user_tower(torch.cat([*means, profile], dim=1)))
+        change = self.user_tower(torch.cat([*means, profile], dim=1))
+        start = torch.stack(means).sum(0) if means else change.new_zeros(1, self.table.embedding_dim)
+        user = self._vectors(start, change)
         # The inner product of what a search compares is then the weighted sum of cosines.
         return (user * self.task_weights[:, None]).flatten(-2)
 

@@ -7,7 +7,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import pyarrow as pa
 
-from benchmarks.protocols import FixedSplit, LeaveOneOut, ProtocolConfig, RandomSplit, TimeSplit, WindowSplit
+from benchmarks.protocols import ProtocolConfig
+from benchmarks.split_configs import FixedSplit, LeaveOneOut, RandomSplit, TimeSplit, WindowSplit
 from zoo.core.errors import UserError
 from zoo.data.log import Log, tie_hash
 

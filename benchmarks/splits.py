@@ -10,14 +10,8 @@ import torch
 from torch import Tensor
 
 from benchmarks.parts import TEST, VALIDATION
-from benchmarks.protocols import (
-    CandidatesConfig,
-    FixedSplit,
-    LeaveOneOut,
-    ProtocolConfig,
-    TimeSplit,
-    WindowSplit,
-)
+from benchmarks.protocols import CandidatesConfig, ProtocolConfig
+from benchmarks.split_configs import FixedSplit, LeaveOneOut, TimeSplit, WindowSplit
 from zoo.data.log import Log
 from zoo.data.snapshot import DAY
 from zoo.data.split import Events, Requests, every_event, window

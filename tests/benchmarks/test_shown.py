@@ -19,9 +19,10 @@ from benchmarks.datasets.assemble import assembled
 from benchmarks.datasets.profiling.leaks import leaks
 from benchmarks.datasets.tables import Report, TableConfig
 from benchmarks.populations import populations, positives, table
-from benchmarks.protocols import FixedSplit, LeaveOneOut, ProtocolConfig, ShownConfig, WindowSplit
+from benchmarks.protocols import ProtocolConfig, ShownConfig
 from benchmarks.shown import ShownData, population, rows
 from benchmarks.shown_metrics import Predicted, predicted
+from benchmarks.split_configs import FixedSplit, LeaveOneOut, WindowSplit
 from benchmarks.world import World
 from zoo.core.errors import UserError
 from zoo.data.encode import Encoder

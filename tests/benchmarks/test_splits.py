@@ -13,15 +13,8 @@ from hypothesis import strategies as st
 from tiny_world import world as tiny
 
 from benchmarks.datasets import DatasetConfig
-from benchmarks.protocols import (
-    CandidatesConfig,
-    FixedSplit,
-    LeaveOneOut,
-    ProtocolConfig,
-    RandomSplit,
-    TimeSplit,
-    WindowSplit,
-)
+from benchmarks.protocols import CandidatesConfig, ProtocolConfig
+from benchmarks.split_configs import FixedSplit, LeaveOneOut, RandomSplit, TimeSplit, WindowSplit
 from benchmarks.splits import day
 from benchmarks.world import World, by_targets
 from zoo.core.errors import UserError

@@ -15,8 +15,9 @@ from benchmarks.components import Components
 from benchmarks.datasets import DatasetConfig
 from benchmarks.fit import Artifacts
 from benchmarks.plan import RunSpec
-from benchmarks.protocols import ProtocolConfig, RandomSplit, ShownConfig, TimeSplit
+from benchmarks.protocols import ProtocolConfig, ShownConfig
 from benchmarks.run import Runner
+from benchmarks.split_configs import RandomSplit, TimeSplit
 from benchmarks.world import World
 from zoo.core.check import to_plain
 from zoo.data.log import Log

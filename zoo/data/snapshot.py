@@ -14,6 +14,7 @@ from zoo.data.encode import Encoder
 from zoo.data.log import Log
 from zoo.data.split import Events, Requests, every_event, padded
 from zoo.data.statistics import PRIOR_EVENTS
+from zoo.data.values import widened
 
 DAY = 86400
 RECENT_DAYS = (30, 7)
@@ -61,7 +62,7 @@ class Snapshot:
         stop = events.before(cut) if stop is None else stop
         table = {name: log.users[name] for name in log.users.column_names}
         users = encoder.user_features(table, log.users.num_rows)
-        moments = {name: narrowed(values) for name, values in encoder.moments(log).items()}
+        moments = encoder.moments(log)
         past = events.known(stop)
         tasks = encoder.roles.tasks
         labels = [name for name in tasks if name != encoder.roles.base]
@@ -127,20 +128,6 @@ class Snapshot:
             *(numeric(name, "user", x) for name, x in seen.items()),
             *(numeric(name, "item_stat", x) for name, x in item.items()),
         )
-
-
-def narrowed(values: Tensor) -> Tensor:
-    """Ids in as few bytes as hold them, numbers as they are: a table of clicks has tens of them in a row."""
-    if values.is_floating_point():
-        return values
-    most = int(values.max()) if values.numel() else 0
-    kinds = (torch.uint8, torch.int16, torch.int32, torch.int64)
-    return values.to(next(kind for kind in kinds if most <= torch.iinfo(kind).max))
-
-
-def widened(values: Tensor) -> Tensor:
-    """The inverse of `narrowed`."""
-    return values if values.is_floating_point() else values.long()
 
 
 def numeric(name: str, role: Role, values: Tensor, of: str = "") -> Feature:

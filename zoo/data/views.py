@@ -11,8 +11,9 @@ from torch import Tensor
 
 from zoo.core.types import Batch, Candidates, Request
 from zoo.data.shown import Shown
-from zoo.data.snapshot import DAY, Snapshot, widened
+from zoo.data.snapshot import DAY, Snapshot
 from zoo.data.split import every_event, padded
+from zoo.data.values import widened
 
 
 class View(Protocol):

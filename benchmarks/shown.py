@@ -12,7 +12,7 @@ from benchmarks.world import World, seeded
 from zoo.core.errors import UserError, did_you_mean
 from zoo.core.schema import Schema
 from zoo.data.shown import Shown
-from zoo.data.snapshot import DAY, Snapshot, narrowed, numeric
+from zoo.data.snapshot import DAY, Snapshot, numeric
 from zoo.data.views import ShownView
 from zoo.funnel import FeatureJoin
 from zoo.funnel.features import crosses, returns
@@ -39,7 +39,7 @@ class ShownData:
     def of(cls, world: World) -> ShownData:
         """The rows of a world."""
         snapshot, choice = world.snapshot(), world.config.schema.choice
-        columns = {name: narrowed(values) for name, values in world.encoder.shown(world.log).items()}
+        columns = world.encoder.shown(world.log)
         schema = shown_schema(snapshot)
         views = [
             ShownView(snapshot, shown, columns, join_of(snapshot, schema, choice)) for shown in rows(world)

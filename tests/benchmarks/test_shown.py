@@ -10,10 +10,8 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
-from sklearn.metrics import roc_auc_score
 from tiny_shown import RANDOM, ROLES, START, TIME, Row, data, runner, spec, world
 
-import zoo
 from benchmarks.datasets import DatasetConfig
 from benchmarks.datasets.assemble import assembled
 from benchmarks.datasets.profiling.leaks import leaks
@@ -21,7 +19,6 @@ from benchmarks.datasets.tables import Report, TableConfig
 from benchmarks.populations import populations, positives, table
 from benchmarks.protocols import ProtocolConfig, ShownConfig
 from benchmarks.shown import ShownData, population, rows
-from benchmarks.shown_metrics import Predicted, predicted
 from benchmarks.split_configs import FixedSplit, LeaveOneOut, WindowSplit
 from benchmarks.world import World
 from zoo.core.errors import UserError
@@ -183,67 +180,6 @@ def test_no_feature_of_a_training_row_knows_the_future_or_the_row_itself() -> No
 def of_rates(made: ShownData) -> set[str]:
     """Smoothed shares, whose prior is the one number that counts all known labels."""
     return {f.name for f in made.schema if f.name.startswith("user_rate:")}
-
-
-@pytest.fixture(scope="module", params=["rank/lr", "rank/dcn_v2", "prerank/three_tower"])
-def ran(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory):
-    folder = tmp_path_factory.mktemp("runs")
-    made = runner(folder, world())
-    return made, request.param, folder, *made.run(spec(request.param), folder)
-
-
-def test_what_is_measured_equals_a_loop_over_requests(ran) -> None:
-    made, name, _, measured, _ = ran
-    made_data = made.components.shown
-    model = made.components.rank(spec(name).config, spec(name).config, 0)
-    flat, ranks = [], []
-    for n in range(len(made_data.test)):
-        batch = made_data.test.batch(torch.tensor([n]))
-        with torch.no_grad():
-            logits = model(batch)["click"][0]
-        labels, user = batch["label:click"][0], int(made_data.test.shown.requests.row[n])
-        flat += [(user, float(x), int(y)) for x, y in zip(logits, labels, strict=True)]
-        if len(labels) > 1 and labels.sum():
-            order = np.argsort(-logits.numpy(), kind="stable")
-            hit = labels.numpy()[order]
-            ideal = sum(1 / np.log2(i + 2) for i in range(min(10, int(hit.sum()))))
-            gains = sum(1 / np.log2(i + 2) for i, y in enumerate(hit[:10]) if y)
-            ranks.append((1 / (1 + int(np.argmax(hit))), gains / ideal))
-    user, score, label = map(np.array, zip(*flat, strict=True))
-    found = {key: value.mean for key, value in measured.metrics.items()}
-    assert found["auc/click"] == pytest.approx(roc_auc_score(label, score), abs=1e-5)
-    mrr, ndcg = np.mean(ranks, axis=0)
-    assert (found["mrr/click"], found["ndcg@10/click"]) == pytest.approx((mrr, ndcg), abs=1e-5)
-    both = [u for u in set(user) if 0 < label[user == u].mean() < 1]
-    areas = [roc_auc_score(label[user == u], score[user == u]) for u in both]
-    sizes = [(user == u).sum() for u in both]
-    assert found["gauc/click"] == pytest.approx(np.average(areas, weights=sizes), abs=1e-5)
-    assert "auc/never" not in found and "pcoc/never" not in found and "logloss/never" in found
-    assert measured.metrics["mrr/click"].lo < measured.metrics["mrr/click"].hi
-    assert found["logloss/buy"] > 0 and all(np.isfinite(value) for value in found.values())
-
-
-def test_a_model_with_a_position_serves_without_one(ran) -> None:
-    _, _, folder, _, counted = ran
-    loaded = zoo.load_model(folder / "model")
-    assert len(loaded.recommend("u00", k=3)) <= 3
-    assert len(loaded.score([{"user_id": "u01", "item_id": "i03"}])["click"]) == 1
-    assert counted == population(world())
-
-
-def test_no_metric_depends_on_how_many_rows_are_evaluated_at_once(
-    ran, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made, name, *_ = ran
-    model, shown = made.components.rank(spec(name).config, spec(name).config, 0), made.components.shown
-    found: list[Predicted] = []
-    for chunk in (1, 10_000):
-        monkeypatch.setattr("benchmarks.shown_metrics.CHUNK", chunk)
-        found.append(predicted(model, shown, "click"))
-    for part in ("logits", "ranked"):
-        one, other = (getattr(x, part) for x in found)
-        for key in one:
-            torch.testing.assert_close(one[key], other[key], rtol=1e-5, atol=1e-6, equal_nan=True)
 
 
 def test_who_is_measured_is_counted() -> None:

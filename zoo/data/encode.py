@@ -25,6 +25,7 @@ from zoo.data.values import (
     column_of,
     edges_of,
     hashed,
+    narrowed,
     numbers_of,
     scale_of,
     transformed,
@@ -148,16 +149,18 @@ class Encoder:
         return batch
 
     def moments(self, log: Log) -> Batch:
-        """`(E,)` features of the moment that are columns of the events, in the log's order."""
-        return {
-            name: self.encode(name, config, column_of(log.events, name, config))
-            for name, config in self.roles.moments.items()
-        }
+        """`(E,)` features of the moment that are columns of the events, in the log's order, `narrowed`."""
+        return self._of_events(log, self.roles.moments)
 
     def shown(self, log: Log) -> Batch:
-        """`(E,)` features of the item as it was shown, in the log's order."""
-        columns = {name: column_of(log.events, name, config) for name, config in self.roles.shown.items()}
-        return {name: self.encode(name, self.roles.shown[name], column) for name, column in columns.items()}
+        """`(E,)` features of the item as it was shown, likewise."""
+        return self._of_events(log, self.roles.shown)
+
+    def _of_events(self, log: Log, features: Mapping[str, FeatureConfig]) -> Batch:
+        return {
+            name: narrowed(self.encode(name, config, column_of(log.events, name, config)))
+            for name, config in features.items()
+        }
 
     def shown_features(self) -> tuple[Feature, ...]:
         """What they are to a schema: columns that only rows which were shown have."""

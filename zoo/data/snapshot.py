@@ -17,6 +17,7 @@ from zoo.data.log import Log
 from zoo.data.past import aged, happened
 from zoo.data.split import Events, Requests, every_event, padded
 from zoo.data.statistics import PRIOR_EVENTS, Statistics
+from zoo.data.values import widened
 from zoo.data.windows import KEY, NOW
 
 DAY = 86400
@@ -77,7 +78,7 @@ class Snapshot:
         stop = events.before(cut) if stop is None else stop
         table = {name: log.users[name] for name in log.users.column_names}
         users = encoder.user_features(table, log.users.num_rows)
-        moments = {name: narrowed(values) for name, values in encoder.moments(log).items()}
+        moments = encoder.moments(log)
         past = events.known(stop)
         tasks = encoder.roles.tasks
         labels = [name for name in tasks if name != encoder.roles.base]
@@ -179,20 +180,6 @@ class Snapshot:
         asked = {NOW: requests.time, KEY: requests.row}
         seen = self.as_of(requests) | self.live(asked, self.events.item[requests.stop - 1, None])
         return tuple(numeric(name, role, seen[name], of) for name, role, of in self.statistics.features)
-
-
-def narrowed(values: Tensor) -> Tensor:
-    """Ids in as few bytes as hold them, numbers as they are: a table of clicks has tens of them in a row."""
-    if values.is_floating_point():
-        return values
-    most = int(values.max()) if values.numel() else 0
-    kinds = (torch.uint8, torch.int16, torch.int32, torch.int64)
-    return values.to(next(kind for kind in kinds if most <= torch.iinfo(kind).max))
-
-
-def widened(values: Tensor) -> Tensor:
-    """The inverse of `narrowed`."""
-    return values if values.is_floating_point() else values.long()
 
 
 def numeric(name: str, role: Role, values: Tensor, of: str = "") -> Feature:

@@ -9,6 +9,8 @@ from typing import Any, TypeAlias
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import torch
+from torch import Tensor
 
 from zoo.core.errors import UserError, did_you_mean
 from zoo.data.log import Vector
@@ -127,3 +129,17 @@ def _number(name: str, value: Any) -> float:
         return float(value)
     except (TypeError, ValueError):
         raise UserError(f"{name}: expected a number, found {value!r}") from None
+
+
+def narrowed(values: Tensor) -> Tensor:
+    """Ids in as few bytes as hold them, numbers as they are: a table of clicks has tens of them in a row."""
+    if values.is_floating_point():
+        return values
+    most = int(values.max()) if values.numel() else 0
+    kinds = (torch.uint8, torch.int16, torch.int32, torch.int64)
+    return values.to(next(kind for kind in kinds if most <= torch.iinfo(kind).max))
+
+
+def widened(values: Tensor) -> Tensor:
+    """The inverse of `narrowed`."""
+    return values if values.is_floating_point() else values.long()

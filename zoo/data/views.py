@@ -11,8 +11,9 @@ from torch import Tensor
 
 from zoo.core.types import Batch, Candidates, Request
 from zoo.data.shown import Shown
-from zoo.data.snapshot import DAY, Snapshot, widened
+from zoo.data.snapshot import DAY, Snapshot
 from zoo.data.split import Requests, every_event, padded
+from zoo.data.values import widened
 
 MOST = 2**28
 """Most numbers of statistics that an `EventView` keeps: 1 GiB, or 12 columns of 22 million events."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytorch_lightning as pl
+from torch import Tensor
 
 from zoo.data.views import BatchLoader, View
 
@@ -19,6 +20,11 @@ class ViewData(pl.LightningDataModule):
     def __init__(self, view: View, batch_size: int, seed: int = 0) -> None:
         super().__init__()
         self.loader = BatchLoader(view, batch_size, seed)
+
+    @property
+    def pairs(self) -> tuple[Tensor, Tensor] | None:
+        """User row and item of every event that is learned from, where the view knows them."""
+        return getattr(self.loader.view, "pairs", None)
 
     def train_dataloader(self) -> BatchLoader:
         """The shuffled batches."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from zoo.core.types import Batch, Request
 from zoo.data.snapshot import DAY, Snapshot
-from zoo.data.split import every_event, padded
+from zoo.data.split import Requests, every_event, padded
 
 
 class View(Protocol):
@@ -49,6 +49,12 @@ class EventView:
 
     def __len__(self) -> int:
         return len(self._requests)  # type: ignore[attr-defined]
+
+    @property
+    def pairs(self) -> tuple[Tensor, Tensor]:
+        """User row and item of every row's event, `(N,)` each."""
+        requests: Requests = self._requests  # type: ignore[attr-defined]
+        return requests.row, self.snapshot.events.item[requests.end]
 
     def batch(self, index: Tensor) -> Batch:
         """The events at `index`."""

@@ -94,6 +94,16 @@ def test_the_nearest_positives_are_kept() -> None:
         assert [i for i in batch["item_id"][row].tolist() if i] == items[size : size + 2]
 
 
+def test_a_fixed_share_is_history() -> None:
+    view = training_view(world(3).snapshot(CUT, history_length=40), Rows(unit="sets", history_share=0.5))
+    batch = all_of(view)
+    sizes = [
+        (int((batch[name][row] > 0).sum()) for name in ("history:watch", "item_id"))
+        for row in range(len(view))
+    ]
+    assert [tuple(size) for size in sizes] == [(len(x) // 2, len(x) - len(x) // 2) for x in known(world(3))]
+
+
 def test_the_cut_is_anywhere_with_the_same_chance() -> None:
     w = world(3)
     view = training_view(w.snapshot(CUT, history_length=40), Rows(unit="sets"))

@@ -156,3 +156,24 @@ def test_exposures_are_refused_as_negatives_and_it_says_why() -> None:
 def test_a_task_that_is_none_is_named_with_the_nearest() -> None:
     with pytest.raises(UserError, match=r"tasks: unknown task 'lik'.*'like'"):
         fresh(tasks={"lik": 1.0})
+
+
+def test_a_spectral_start_is_that_of_who_chose_what_and_is_made_once() -> None:
+    model = fresh(init="spectral", hidden=[], embed_dim=8)
+    view = training_view(tiny.snapshot(), model.rows())
+    model.begin(*view.pairs)
+    # Two crowds that share no item are the first two singular vectors.
+    plane = model.table.weight.detach()[1:, :2]
+    own = torch.tensor(
+        [int(item[1:]) // (tiny.ITEMS // 2) for item in Store.of(tiny.snapshot()).encoder.items]
+    )
+    alike = torch.nn.functional.normalize(plane, dim=1) @ torch.nn.functional.normalize(plane, dim=1).T
+    assert (alike[own[:, None] == own] > 0.99).all() and (alike[own[:, None] != own].abs() < 0.1).all()
+    before = model.table.weight.detach().clone()
+    user, item = view.pairs
+    model.begin(user, item.flip(0))
+    assert before.equal(model.table.weight)
+    loaded = fresh(init="spectral", hidden=[], embed_dim=8)
+    loaded.load_weights(model.state_dict())
+    loaded.begin(user, item.flip(0))
+    assert before.equal(loaded.table.weight)

@@ -19,6 +19,8 @@ class Rows:
             are cut at a random moment into history and positives, anew each time. `sets`: one user whose
             events have no order, of which a random part is the history and the rest are positives.
         behaviour: Whose events are positives; by default those of what a user chose.
+        history_share: Part of a user's events that is the history of a row of `users` or `sets`; None for one
+            drawn anew each time, between none and all but one.
         n_positives: Of a user's row, at most; None for all.
         positive_power: An event weighs its item's popularity to minus this power, 1 on average.
         negatives: Items drawn for the whole batch: `uniform` over the catalogue, `popularity` in proportion
@@ -29,6 +31,7 @@ class Rows:
     history_length: int | None = None
     unit: Unit = "events"
     behaviour: str = ""
+    history_share: float | None = None
     n_positives: int | None = None
     positive_power: float = 0.0
     negatives: Sampling = ""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytorch_lightning as pl
+from torch import Tensor
 
 from zoo.core.types import Batch
 from zoo.data.views import BatchLoader, View
@@ -24,15 +27,28 @@ class ViewData(pl.LightningDataModule):
     @property
     def catalogue(self) -> Batch | None:
         """Features of all items, `(n_items + 1, …)`, where the view knows them."""
-        return _catalogue(self.loader.view)
+        catalogue: Batch | None = _known(self.loader.view, "catalogue")
+        return catalogue
+
+    @property
+    def pairs(self) -> tuple[Tensor, Tensor] | None:
+        """User row and item of every event that is learned from, where the view knows them."""
+        pairs: tuple[Tensor, Tensor] | None = _known(self.loader.view, "pairs")
+        return pairs
 
     def train_dataloader(self) -> BatchLoader:
         """The batches."""
         return self.loader
 
 
-def _catalogue(view: object) -> Batch | None:
-    """What a view knows of all items, or the view that it wraps."""
-    known = getattr(view, "catalogue", None) or getattr(getattr(view, "snapshot", None), "catalogue", None)
-    inner = getattr(view, "view", None)
-    return known if known is not None or inner is None else _catalogue(inner)
+def _known(view: object, name: str) -> Any:
+    """What a view knows, else its snapshot or the view that it wraps; None if none does."""
+    if view is None:
+        return None
+    own = getattr(view, name, None)
+    inner = (getattr(view, part, None) for part in ("snapshot", "view"))
+    return (
+        own
+        if own is not None
+        else next((x for x in (_known(one, name) for one in inner) if x is not None), None)
+    )

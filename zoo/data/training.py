@@ -19,19 +19,18 @@ DAMPING = 0.75
 
 def training_view(snapshot: Snapshot, rows: Rows) -> View:
     """The view that makes these rows of what is known at the snapshot's cut."""
-    view: View
+    view: EventView | UserView | WeightedView
     if rows.unit == "events":
         view = EventView(snapshot, rows.history_length, rows.behaviour)
     else:
         ordered = rows.unit == "users"
-        view = UserView(snapshot, rows.history_length, rows.behaviour, rows.n_positives, ordered)
+        parts = (rows.history_length, rows.behaviour, rows.history_share, rows.n_positives)
+        view = UserView(snapshot, *parts, ordered)
     if rows.positive_power:
         view = WeightedView(
             view, snapshot, item_weights(_counts(snapshot, rows.behaviour), rows.positive_power)
         )
-    if rows.negatives:
-        view = SampledView(view, snapshot, sampler_of(snapshot, rows))
-    return view
+    return SampledView(view, snapshot, sampler_of(snapshot, rows)) if rows.negatives else view
 
 
 def item_weights(counts: Tensor, power: float) -> Tensor:
@@ -57,7 +56,7 @@ class WeightedView:
         weights: `(n_items + 1,)` by item.
     """
 
-    view: View
+    view: EventView | UserView | WeightedView
     snapshot: Snapshot
     weights: Tensor
 
@@ -68,6 +67,11 @@ class WeightedView:
     def catalogue(self) -> Batch:
         """Features of all items, `(n_items + 1, …)`."""
         return self.snapshot.catalogue
+
+    @property
+    def pairs(self) -> tuple[Tensor, Tensor]:
+        """User row and item of every event that is learned from, `(E,)` each."""
+        return self.view.pairs
 
     def batch(self, index: Tensor) -> Batch:
         """The rows at `index`."""
@@ -131,7 +135,7 @@ class SampledView:
         sampler: How.
     """
 
-    view: View
+    view: EventView | UserView | WeightedView
     snapshot: Snapshot
     sampler: Sampler
 
@@ -142,6 +146,11 @@ class SampledView:
     def catalogue(self) -> Batch:
         """Features of all items, `(n_items + 1, …)`."""
         return self.snapshot.catalogue
+
+    @property
+    def pairs(self) -> tuple[Tensor, Tensor]:
+        """User row and item of every event that is learned from, `(E,)` each."""
+        return self.view.pairs
 
     def batch(self, index: Tensor) -> Batch:
         """The rows at `index`."""

@@ -17,7 +17,7 @@ class UserView:
     """One row per user with at least two chosen events: history, and the positives that follow it.
 
     All of a user's positives share one history, so a pass over the users costs little more than one over
-    the catalogue. The part that is history is drawn anew each time, between none and all but one.
+    the catalogue.
 
     A batch holds the request's features `(B, …)`, and the positives' ids, static features, labels and
     weights `(B, P, …)`, padded with 0. Draws come from torch's global generator.
@@ -26,6 +26,8 @@ class UserView:
         snapshot: The world at the cut.
         history_length: Of the histories, None for the snapshot's.
         behaviour: Whose events are positives; by default those of what a user chose.
+        history_share: Part of a user's events that is history, rounded down; None for a part drawn anew each
+            time, between none and all but one.
         n_positives: The nearest to the history, at most; None for all.
         ordered: Whether the events keep their order in time; else a random part is the history.
     """
@@ -33,6 +35,7 @@ class UserView:
     snapshot: Snapshot
     history_length: int | None = None
     behaviour: str = ""
+    history_share: float | None = None
     n_positives: int | None = None
     ordered: bool = True
 
@@ -53,11 +56,18 @@ class UserView:
         """Features of all items, `(n_items + 1, …)`."""
         return self.snapshot.catalogue
 
+    @property
+    def pairs(self) -> tuple[Tensor, Tensor]:
+        """User row and item of every chosen event, `(E,)` each."""
+        chosen: Tensor = self._chosen  # type: ignore[attr-defined]
+        return self.snapshot.events.row[chosen], self.snapshot.events.item[chosen]
+
     def batch(self, index: Tensor) -> Batch:
         """The users at `index`, each cut at a place drawn now."""
         user, start, stop = (x[index] for x in self._rows)  # type: ignore[attr-defined]
         size = stop - start
-        kept = (torch.rand(len(size)) * size).long().clamp(max=size - 1)
+        share = torch.rand(len(size)) if self.history_share is None else self.history_share
+        kept = (share * size).long().clamp(max=size - 1)
         # Places of the chosen events, +1 as 0 is padding.
         events = padded(self._chosen + 1, start, stop)  # type: ignore[attr-defined]
         if not self.ordered:

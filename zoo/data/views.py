@@ -61,8 +61,13 @@ class EventView:
 
     @property
     def requests(self) -> Requests:
-        """The request of every row; its event is at `end`."""
+        """The request of every row."""
         return self._requests  # type: ignore[attr-defined]
+
+    @property
+    def pairs(self) -> tuple[Tensor, Tensor]:
+        """User row and item of every row's event, `(N,)` each."""
+        return self.requests.row, self.snapshot.events.item[self.requests.first]
 
     def batch(self, index: Tensor) -> Batch:
         """The events at `index`."""

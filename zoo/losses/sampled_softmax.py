@@ -31,7 +31,7 @@ def in_batch_softmax(
     """Cross-entropy of each user's item against all items of the batch, and against hard ones of its own.
 
     Logits are cosine / temperature - log q_j. Another row that holds the user's own item is no negative: it
-    is left out of the sum. A large batch is worked off in blocks of rows, which needs much less memory.
+    is left out of the sum. A large batch is worked off in blocks of rows, to spare memory.
 
     Args:
         user: `(B, D)`.

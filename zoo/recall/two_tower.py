@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import torch
 import torch.nn.functional as F
@@ -19,11 +19,14 @@ from zoo.core.types import Batch
 from zoo.layers.diversity import Diversity, DiversityConfig
 from zoo.layers.embedding import FeatureEmbedding, id_table
 from zoo.layers.history import history_mean
+from zoo.layers.spectral import spectral_items
 from zoo.layers.tower import TowerKind, tower
 from zoo.losses import StreamingFrequency
 from zoo.training import ContrastConfig, EmbeddingRetrieval
 from zoo.training.pool import Contrasting
 from zoo.training.self_supervision import SelfSupervision, SelfSupervisionConfig
+
+INIT_STD = 0.1
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ class TwoTowerConfig(ContrastConfig):
         num_layers: Crosses of a `dcn` tower.
         hidden: Widths of both towers' hidden layers.
         dropout: In both towers.
+        init: Of the item embeddings: `random`, or `spectral` from the leading singular vectors of who chose
+            what, with towers that change nothing at first. It is done once, before the first fit.
         tasks: One pair of vectors for each of these tasks, and what its cosine weighs in the score; none for
             one pair that learns from all positives.
         behaviours: Histories that the user tower averages, one mean each; none for a tower of features alone.
@@ -54,6 +59,7 @@ class TwoTowerConfig(ContrastConfig):
     num_layers: int = 2
     hidden: list[int] = field(default_factory=lambda: [64])
     dropout: float = 0.1
+    init: Literal["random", "spectral"] = "random"
     tasks: dict[str, float] = field(default_factory=dict)
     behaviours: list[str] = field(default_factory=lambda: ["watch"])
     history_length: int = 50
@@ -89,6 +95,7 @@ class TwoTower(EmbeddingRetrieval):
 
     Config: ClassVar[type[ModelConfig]] = TwoTowerConfig
     log_q: StreamingFrequency
+    begun: Tensor
     task_weights: Tensor
 
     def __init__(self, schema: Schema, config: TwoTowerConfig) -> None:
@@ -96,7 +103,7 @@ class TwoTower(EmbeddingRetrieval):
         self.temperature, self.config = config.temperature, config
         self.log_q = StreamingFrequency(schema.n_items + 1)
         self.sequences = [schema.history(behaviour).name for behaviour in config.behaviours]
-        self.table = id_table(schema.n_items + 1, config.embed_dim, init_std=0.1)
+        self.table = id_table(schema.n_items + 1, config.embed_dim, init_std=INIT_STD)
         self.history_length, self.half_life = config.history_length, config.half_life
         diversity = config.diversity or DiversityConfig()
         self.diversity = Diversity(schema, self.sequences, config.history_length, diversity)
@@ -117,6 +124,22 @@ class TwoTower(EmbeddingRetrieval):
         names = [feature.name for feature in features]
         self.contrasting = Contrasting(config, names, self.sequences, list(config.tasks), schema.n_items)
         self.ssl = SelfSupervision(features, config.ssl) if config.ssl else None
+        if config.init == "spectral":
+            self.register_buffer("begun", torch.zeros((), dtype=torch.bool))
+            for last in (list(self.user_tower.parameters())[-2:], list(self.item_tower.parameters())[-2:]):
+                for parameter in last:
+                    torch.nn.init.normal_(parameter, std=1e-3)
+
+    @torch.no_grad()
+    def begin(self, user: Tensor, item: Tensor) -> None:
+        """Starts a fresh model from the spectrum, if that is its `init`."""
+        if self.config.init == "random" or self.begun:
+            return
+        vectors = spectral_items(user, item, self.schema.n_items, self.table.embedding_dim)
+        there = vectors.any(dim=1)
+        scale = INIT_STD * self.table.embedding_dim**0.5 / vectors[there].norm(dim=1).mean()
+        self.table.weight[there] = (vectors[there] * scale).to(self.table.weight)
+        self.begun.fill_(True)
 
     def rows(self) -> Rows:
         """What is trained on."""

@@ -53,6 +53,8 @@ class ContrastConfig(ModelConfig):
         positive_power: An event weighs its item's popularity to minus this power: above 0, hot items are
             down-sampled and cold ones up-sampled, in expectation.
         rows: `events`, `users` or `sets` (for logs without order): see `zoo.core.rows.Rows`.
+        history_share: Part of a user's events that is the history in a row of `users` or `sets`; None for a
+            part drawn anew each time.
         n_positives: Of a row of `users` or `sets`, at most; None for all.
     """
 
@@ -67,6 +69,7 @@ class ContrastConfig(ModelConfig):
     negative_weight: float = 3.0
     positive_power: float = 0.0
     rows: Unit = "events"
+    history_share: float | None = None
     n_positives: int | None = None
 
     def __post_init__(self) -> None:
@@ -84,6 +87,10 @@ class ContrastConfig(ModelConfig):
             (self.temperature > 0, f"temperature must be above 0, found {self.temperature}"),
             (self.sigma > 0, f"sigma must be above 0, found {self.sigma}"),
             (self.negative_weight > 0, f"negative_weight must be above 0, found {self.negative_weight}"),
+            (
+                self.history_share is None or 0 <= self.history_share < 1,
+                f"history_share must be in [0, 1) or null, found {self.history_share}",
+            ),
             (self.n_positives is None or self.n_positives >= 1, "n_positives must be at least 1 or null"),
         )
 
@@ -91,7 +98,8 @@ class ContrastConfig(ModelConfig):
         """The rows that such a training needs."""
         drawn, power = DRAWN[self.negatives], self.positive_power
         count = 0 if drawn in ("", "all") else self.n_negatives
-        return Rows(history_length, self.rows, "", self.n_positives, power, drawn, count)
+        share, most = self.history_share, self.n_positives
+        return Rows(history_length, self.rows, "", share, most, power, drawn, count)
 
     @property
     def plain(self) -> bool:

@@ -114,6 +114,16 @@ class EmbeddingRetrieval(RetrievalModel):
         """The embeddings of `item_id` and `user_id`, which may move alone; see `zoo.training.update`."""
         return {}
 
+    def on_train_start(self) -> None:
+        """Lets the model begin with what the pairs of user and item tell, where they are at hand."""
+        super().on_train_start()
+        # A trainer that was given bare batches has none.
+        if (pairs := getattr(getattr(self.trainer, "datamodule", None), "pairs", None)) is not None:
+            self.begin(*pairs)
+
+    def begin(self, user: Tensor, item: Tensor) -> None:
+        """Looks at all pairs `(E,)` of a user's row and an item before the first step of every fit."""
+
     @abstractmethod
     def encode_user(self, batch: Batch) -> Tensor:
         """`(B, D)` from request-level features."""

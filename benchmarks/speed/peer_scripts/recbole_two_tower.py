@@ -32,7 +32,9 @@ def main(folder: Path, batch_size: int) -> None:
             # A positive and its negative are two of their rows.
             "train_batch_size": 2 * batch_size,
             "train_neg_sample_args": {"distribution": "uniform", "sample_num": 1},
-            "eval_args": {"split": {"RS": [1, 0, 0]}, "group_by": None, "order": "RO", "mode": "full"},
+            "eval_args": {"split": {"RS": [1, 0, 0]}, "group_by": None, "order": "RO", "mode": "labeled"},
+            "metrics": ["AUC"],
+            "valid_metric": "AUC",
             "use_gpu": False,
             "show_progress": False,
             "checkpoint_dir": temp,

@@ -1,0 +1,106 @@
+"""Votes of the items in a history for their neighbours, and the items with most."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numba import njit
+
+from zoo.kernels.best import id_of, pack, push, settle, value_of
+from zoo.kernels.threads import in_threads, ranges
+
+REQUESTS = 16
+"""Fewer than this many are no work for another thread."""
+
+
+@njit(nogil=True)
+def add_votes(history: Any, decay: Any, table: Any, sums: Any, met: Any) -> int:
+    """Adds a history's votes to `sums` `(I,)` and writes the items that have some to `met`: how many."""
+    offsets, targets, similarities = table
+    found = 0
+    for back in range(min(len(history), len(decay))):
+        # Doubles from here on, also so that no product underflows to a vote of 0.
+        seed, weight = history[back], np.float64(decay[back])
+        if seed == 0 or weight == 0:
+            continue
+        for place in range(offsets[seed], offsets[seed + 1]):
+            target = targets[place]
+            if sums[target] == 0:
+                met[found] = target
+                found += 1
+            sums[target] += weight * similarities[place]
+    return found
+
+
+@njit(nogil=True)
+def best_by_votes(first: int, last: int, asked: Any, decay: Any, table: Any, ids: Any, scores: Any) -> None:
+    """Writes the best items of the requests `first:last` to `ids` and `scores` `(B, k)`, best first."""
+    histories, excluded = asked
+    count, k = len(table[0]) - 1, ids.shape[1]
+    sums, met = np.zeros(count), np.empty(count, np.uint32)
+    buffers, sizes, floor = np.empty((1, 2 * k), np.uint64), np.zeros(1, np.int64), np.zeros(1, np.uint64)
+    for row in range(first, last):
+        found = add_votes(histories[row], decay, table, sums, met)
+        for item in excluded[row]:
+            sums[item] = 0
+        sums[0] = 0
+        sizes[0], floor[0] = 0, 0
+        for n in range(found):
+            votes = sums[met[n]]
+            sums[met[n]] = 0
+            if votes > 0:
+                candidate = pack(votes, met[n])
+                if candidate > floor[0]:
+                    push(buffers, sizes, floor, 0, candidate)
+        for place in range(settle(buffers[0], sizes[0], k)):
+            ids[row, place], scores[row, place] = id_of(buffers[0, place]), value_of(buffers[0, place])
+
+
+@njit(nogil=True)
+def votes_of(first: int, last: int, histories: Any, decay: Any, table: Any, ids: Any, scores: Any) -> None:
+    """Writes the votes for `ids` `(B, K)` to `scores`, of the requests `first:last`."""
+    count = len(table[0]) - 1
+    sums, met = np.zeros(count), np.empty(count, np.uint32)
+    for row in range(first, last):
+        found = add_votes(histories[row], decay, table, sums, met)
+        for place in range(ids.shape[1]):
+            scores[row, place] = sums[ids[row, place]]
+        for n in range(found):
+            sums[met[n]] = 0
+
+
+def recalled(histories: Any, excluded: Any, decay: Any, table: Any, k: int) -> tuple[Any, Any]:
+    """The `k` items with most votes of each request, equal ones by lower id.
+
+    Votes are added up in double precision, so that equal ones are equal in whatever order they came.
+
+    Args:
+        histories: `(B, L)` int64 item ids, 0 is padding.
+        excluded: `(B, S)` int64 item ids that are not recalled.
+        decay: `(L',)` float32 weight of each place of a history; what lies behind does not vote.
+        table: `(I + 1,)` int64 offsets by item, `(N,)` uint32 neighbours and `(N,)` float32 similarities.
+        k: Items wanted.
+
+    Returns:
+        Ids int64 and scores float32, `(B, k)`; both 0 where nothing more has a vote.
+    """
+    ids = np.zeros((len(histories), k), np.int64)
+    scores = np.zeros(ids.shape, np.float32)
+
+    def work(rows: tuple[int, int]) -> None:
+        best_by_votes(*rows, (histories, excluded), decay, table, ids, scores)
+
+    in_threads(work, ranges(len(histories), REQUESTS))
+    return ids, scores
+
+
+def scored(histories: Any, decay: Any, table: Any, ids: Any) -> Any:
+    """`(B, K)` float32 votes for given items `(B, K)`; as `recalled` otherwise."""
+    scores = np.zeros(ids.shape, np.float32)
+
+    def work(rows: tuple[int, int]) -> None:
+        votes_of(*rows, histories, decay, table, ids, scores)
+
+    in_threads(work, ranges(len(histories), REQUESTS))
+    return scores

@@ -106,3 +106,11 @@ def settle(buffer: Any, size: Any, k: Any) -> Any:
             buffer[place] = candidate
         gap //= 3
     return size
+
+
+def unpacked(lists: Any) -> tuple[Any, Any, Any]:
+    """Row, id and value, `(N,)` each, of the candidates of lists `(R, k)`, in which 0 is none."""
+    row, column = lists.nonzero()
+    candidates = lists[row, column]
+    ids = (LAST - (candidates & LAST)).astype(np.uint32)
+    return row.astype(np.uint32), ids, (candidates >> HALF).astype(np.uint32).view(np.float32)

@@ -57,6 +57,38 @@ def places_of(user_offsets: Any, items: Any, item_offsets: Any) -> Any:
     return found
 
 
+@njit(nogil=True)
+def newest(offsets: Any, items: Any, count: int, most: int) -> Any:
+    """The first `most` different items of every row, in their order.
+
+    Args:
+        offsets: `(U + 1,)` of `items`, by user.
+        items: `(E,)` below `count`, newest first.
+        count: Number of items.
+        most: Kept of a user.
+
+    Returns:
+        `(U + 1,)` offsets, `(E',)` items and `(E',)` the place of each in its row.
+    """
+    last = np.full(count, -1, np.int64)
+    ends, kept, places = (
+        np.zeros(len(offsets), np.int64),
+        np.empty_like(items),
+        np.empty(len(items), np.int64),
+    )
+    end = 0
+    for user in range(len(offsets) - 1):
+        start = end
+        for e in range(offsets[user], offsets[user + 1]):
+            item = items[e]
+            if last[item] != user and end - start < most:
+                last[item] = user
+                kept[end], places[end] = item, end - start
+                end += 1
+        ends[user + 1] = end
+    return ends, kept[:end].copy(), places[:end].copy()
+
+
 def by_popularity(offsets: Any, users: Any, count: int) -> tuple[Any, Any, Any]:
     """Likes by item and by user, the items numbered from the most liked on.
 

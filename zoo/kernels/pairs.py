@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numba import njit
 
-from zoo.kernels.best import id_of, pack, push, trimmed, value_of
+from zoo.kernels.best import pack, push, trimmed, unpacked
 from zoo.kernels.likes import by_popularity
 from zoo.kernels.threads import in_threads
 
@@ -81,23 +81,13 @@ def merge(into: Any, other: Any) -> None:
 
 
 @njit(nogil=True)
-def unpacked(kept: Any, ids: Any) -> Any:
-    """Id of the item that keeps, id of the kept and similarity, `(N,)` each."""
+def trim(kept: Any) -> None:
+    """Leaves the best k of every list, and 0 behind them."""
     buffers, sizes, _ = kept
     k = buffers.shape[1] // 2
-    total = 0
     for row in range(len(sizes)):
         trimmed(buffers[row], sizes[row], k)
-        total += min(sizes[row], k)
-    fixed, other = np.empty(total, np.uint32), np.empty(total, np.uint32)
-    similarity = np.empty(total, np.float32)
-    n = 0
-    for row in range(len(sizes)):
-        for place in range(min(sizes[row], k)):
-            candidate = buffers[row, place]
-            fixed[n], other[n], similarity[n] = ids[row], id_of(candidate), value_of(candidate)
-            n += 1
-    return fixed, other, similarity
+        buffers[row, min(sizes[row], k) :] = 0
 
 
 def nearest(offsets: Any, users: Any, weights: Any, own: Any, others: Any, k: int) -> tuple[Any, Any, Any]:
@@ -133,10 +123,11 @@ def nearest(offsets: Any, users: Any, weights: Any, own: Any, others: Any, k: in
     kept = scratch.get()[1]
     while not scratch.empty():
         merge(kept, scratch.get()[1])
-    fixed, other, similarity = unpacked(kept, ids)
+    trim(kept)
+    fixed, other, similarity = unpacked(kept[0][:, :k])
     # A product of small factors can be too small for a float.
     real = similarity > 0
-    return fixed[real], other[real], similarity[real]
+    return ids[fixed][real], other[real], similarity[real]
 
 
 def _sums(count: int) -> Any:

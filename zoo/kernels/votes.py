@@ -15,13 +15,13 @@ REQUESTS = 16
 
 
 @njit(nogil=True)
-def add_votes(history: Any, decay: Any, table: Any, sums: Any, met: Any) -> int:
+def add_votes(history: Any, weights: Any, table: Any, sums: Any, met: Any) -> int:
     """Adds a history's votes to `sums` `(I,)` and writes the items that have some to `met`: how many."""
     offsets, targets, similarities = table
     found = 0
-    for back in range(min(len(history), len(decay))):
+    for back in range(min(len(history), len(weights))):
         # Doubles from here on, also so that no product underflows to a vote of 0.
-        seed, weight = history[back], np.float64(decay[back])
+        seed, weight = history[back], np.float64(weights[back])
         if seed == 0 or weight == 0:
             continue
         for place in range(offsets[seed], offsets[seed + 1]):
@@ -34,14 +34,14 @@ def add_votes(history: Any, decay: Any, table: Any, sums: Any, met: Any) -> int:
 
 
 @njit(nogil=True)
-def best_by_votes(first: int, last: int, asked: Any, decay: Any, table: Any, ids: Any, scores: Any) -> None:
+def best_by_votes(first: int, last: int, asked: Any, table: Any, count: int, ids: Any, scores: Any) -> None:
     """Writes the best items of the requests `first:last` to `ids` and `scores` `(B, k)`, best first."""
-    histories, excluded = asked
-    count, k = len(table[0]) - 1, ids.shape[1]
+    histories, weights, excluded = asked
+    k = ids.shape[1]
     sums, met = np.zeros(count), np.empty(count, np.uint32)
     buffers, sizes, floor = np.empty((1, 2 * k), np.uint64), np.zeros(1, np.int64), np.zeros(1, np.uint64)
     for row in range(first, last):
-        found = add_votes(histories[row], decay, table, sums, met)
+        found = add_votes(histories[row], weights[row], table, sums, met)
         for item in excluded[row]:
             sums[item] = 0
         sums[0] = 0
@@ -58,28 +58,29 @@ def best_by_votes(first: int, last: int, asked: Any, decay: Any, table: Any, ids
 
 
 @njit(nogil=True)
-def votes_of(first: int, last: int, histories: Any, decay: Any, table: Any, ids: Any, scores: Any) -> None:
+def votes_of(first: int, last: int, asked: Any, table: Any, count: int, ids: Any, scores: Any) -> None:
     """Writes the votes for `ids` `(B, K)` to `scores`, of the requests `first:last`."""
-    count = len(table[0]) - 1
+    histories, weights = asked
     sums, met = np.zeros(count), np.empty(count, np.uint32)
     for row in range(first, last):
-        found = add_votes(histories[row], decay, table, sums, met)
+        found = add_votes(histories[row], weights[row], table, sums, met)
         for place in range(ids.shape[1]):
             scores[row, place] = sums[ids[row, place]]
         for n in range(found):
             sums[met[n]] = 0
 
 
-def recalled(histories: Any, excluded: Any, decay: Any, table: Any, k: int) -> tuple[Any, Any]:
+def recalled(histories: Any, weights: Any, excluded: Any, table: Any, count: int, k: int) -> tuple[Any, Any]:
     """The `k` items with most votes of each request, equal ones by lower id.
 
     Votes are added up in double precision, so that equal ones are equal in whatever order they came.
 
     Args:
         histories: `(B, L)` int64 item ids, 0 is padding.
+        weights: `(B, L')` float32 of the items of the histories; what lies behind does not vote.
         excluded: `(B, S)` int64 item ids that are not recalled.
-        decay: `(L',)` float32 weight of each place of a history; what lies behind does not vote.
-        table: `(I + 1,)` int64 offsets by item, `(N,)` uint32 neighbours and `(N,)` float32 similarities.
+        table: By voting item `(…,)` int64 offsets, `(N,)` uint32 neighbours and `(N,)` float32 similarities.
+        count: Ids of neighbours are below it.
         k: Items wanted.
 
     Returns:
@@ -89,18 +90,18 @@ def recalled(histories: Any, excluded: Any, decay: Any, table: Any, k: int) -> t
     scores = np.zeros(ids.shape, np.float32)
 
     def work(rows: tuple[int, int]) -> None:
-        best_by_votes(*rows, (histories, excluded), decay, table, ids, scores)
+        best_by_votes(rows[0], rows[1], (histories, weights, excluded), table, count, ids, scores)
 
     in_threads(work, ranges(len(histories), REQUESTS))
     return ids, scores
 
 
-def scored(histories: Any, decay: Any, table: Any, ids: Any) -> Any:
+def scored(histories: Any, weights: Any, table: Any, count: int, ids: Any) -> Any:
     """`(B, K)` float32 votes for given items `(B, K)`; as `recalled` otherwise."""
     scores = np.zeros(ids.shape, np.float32)
 
     def work(rows: tuple[int, int]) -> None:
-        votes_of(*rows, histories, decay, table, ids, scores)
+        votes_of(rows[0], rows[1], (histories, weights), table, count, ids, scores)
 
     in_threads(work, ranges(len(histories), REQUESTS))
     return scores

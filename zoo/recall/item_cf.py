@@ -10,7 +10,7 @@ import numpy as np
 from zoo.core.config import ModelConfig
 from zoo.core.registry import register
 from zoo.core.schema import Schema
-from zoo.training import Likes, NeighbourConfig, NeighbourModel
+from zoo.training import Likes, NeighbourConfig, NeighbourModel, power
 
 
 @dataclass(frozen=True)
@@ -55,12 +55,7 @@ class ItemCF(NeighbourModel):
         powers = (
             config.popularity_power if p is None else p for p in (config.seed_power, config.target_power)
         )
-        seed, target = (_power(np.diff(offsets), power) for power in powers)
+        seed, target = (power(np.diff(offsets), p) for p in powers)
         own, other = (seed, target) if config.keep == "seed" else (target, seed)
-        weights = _power(activity, config.activity_power)
+        weights = power(activity, config.activity_power)
         return nearest(offsets, users, weights, own, other, config.neighbours)
-
-
-def _power(count: Any, power: float) -> Any:
-    """`count^-power` as float32, of numbers from 1 on."""
-    return np.maximum(count, 1).astype(np.float32) ** np.float32(-power)

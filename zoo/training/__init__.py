@@ -1,9 +1,9 @@
 """The Lightning bases of all models: the only place that knows optimizers, steps and files of weights."""
 
 from zoo.training.counting import CountingModel
-from zoo.training.likes import Likes
+from zoo.training.likes import Likes, LikesGathered, power
 from zoo.training.module import TrainingDiverged, ZooModel
-from zoo.training.neighbours import NeighbourConfig, NeighbourModel
+from zoo.training.neighbours import NeighbourConfig, NeighbourModel, decay
 from zoo.training.rank import RankConfig, RankModel
 from zoo.training.rerank import RerankModel
 from zoo.training.retrieval import EmbeddingRetrieval, RetrievalModel
@@ -12,6 +12,7 @@ __all__ = [
     "CountingModel",
     "EmbeddingRetrieval",
     "Likes",
+    "LikesGathered",
     "NeighbourConfig",
     "NeighbourModel",
     "RankConfig",
@@ -20,4 +21,6 @@ __all__ = [
     "RetrievalModel",
     "TrainingDiverged",
     "ZooModel",
+    "decay",
+    "power",
 ]

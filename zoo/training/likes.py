@@ -39,6 +39,19 @@ class Likes:
 
         return transposed(self.offsets, self.items, count, np.arange(len(self.users)))
 
+    def padded(self, first: int, last: int) -> Tensor:
+        """`(last - first, L)` int64 histories of some users, padded with 0 behind."""
+        sizes = np.diff(self.offsets[first : last + 1])
+        out = np.zeros((last - first, max(1, sizes.max(initial=0))), np.int64)
+        within = np.arange(out.shape[1]) < sizes[:, None]
+        out[within] = self.items[self.offsets[first] : self.offsets[last]]
+        return torch.from_numpy(out)
+
+
+def power(count: Any, exponent: float) -> Any:
+    """`count^-exponent` as float32, of numbers from 1 on."""
+    return np.maximum(count, 1).astype(np.float32) ** np.float32(-exponent)
+
 
 @dataclass
 class LikesGathered:

@@ -97,24 +97,22 @@ class NeighbourModel(CountingModel):
         targets = self.targets.numpy().view(np.uint32)
         return self.offsets.numpy(), targets, self.similarities.numpy()
 
-    def _decay(self, length: int) -> Any:
-        """`(length,)` float32 weight of a history's events, at most `history_length`."""
-        back = torch.arange(min(length, self.neighbour_config.history_length))
-        half_life = self.neighbour_config.half_life
-        return (0.5 ** (back / half_life) if half_life else torch.ones(len(back))).numpy()
-
-    def _history(self, request: Request) -> Any:
-        return np.ascontiguousarray(request.features[self.sequence].cpu().numpy())
+    def _history(self, request: Request, newest: int | None = None) -> tuple[Any, Any]:
+        """`(B, L)` int64 item ids, and `(B, L')` float32 weights of the newest that vote."""
+        history = np.ascontiguousarray(request.features[self.sequence].cpu().numpy())
+        length = min(history.shape[1], self.neighbour_config.history_length, newest or history.shape[1])
+        weights = decay(length, self.neighbour_config.half_life)
+        return history, np.broadcast_to(weights, (len(history), length))
 
     @torch.no_grad()
     def recall(self, request: Request, k: int, exclude: Tensor | None = None) -> Candidates:
         """The best `k` of the items that have a similar one in the history and are not excluded."""
         from zoo.kernels.votes import recalled
 
-        history = self._history(request)
-        excluded = history[:, :0] if exclude is None else exclude.cpu().numpy()
-        args = (np.ascontiguousarray(excluded), self._decay(history.shape[1]), self._table())
-        ids, scores = recalled(history, *args, min(k, self.schema.n_items))
+        history, weights = self._history(request)
+        excluded = np.ascontiguousarray(history[:, :0] if exclude is None else exclude.cpu().numpy())
+        k = min(k, self.schema.n_items)
+        ids, scores = recalled(history, weights, excluded, self._table(), self.schema.n_items + 1, k)
         return Candidates.of(torch.from_numpy(ids), torch.from_numpy(scores))
 
     def search(self, request: Request, k: int) -> tuple[Tensor, Tensor]:
@@ -124,18 +122,26 @@ class NeighbourModel(CountingModel):
 
     def score(self, request: Request, ids: Tensor) -> Tensor:
         """`(B, K)`, 0 where nothing in the history is similar."""
-        return self._scores(request, ids, self.neighbour_config.history_length)
+        return self._scores(request, ids, None)
 
     def columns(self, request: Request, ids: Tensor) -> Batch:
         """Beside the score, that of the newest event alone and of the five newest."""
-        longest = self.neighbour_config.history_length
-        lengths = {"score": longest, "last1": 1, "last5": 5}
-        return {name: self._scores(request, ids, min(length, longest)) for name, length in lengths.items()}
+        lengths = {"score": None, "last1": 1, "last5": 5}
+        return {name: self._scores(request, ids, newest) for name, newest in lengths.items()}
 
-    def _scores(self, request: Request, ids: Tensor, newest: int) -> Tensor:
+    def _scores(self, request: Request, ids: Tensor, newest: int | None) -> Tensor:
         from zoo.kernels.votes import scored
 
-        history = self._history(request)
-        decay = self._decay(history.shape[1])[:newest]
+        history, weights = self._history(request, newest)
         wanted = np.ascontiguousarray(ids.cpu().numpy())
-        return torch.from_numpy(scored(history, decay, self._table(), wanted))
+        return torch.from_numpy(scored(history, weights, self._table(), self.schema.n_items + 1, wanted))
+
+
+def decay(length: int, half_life: float | None) -> Any:
+    """`(length,)` float32 weight of events, newest first: halved every `half_life` events back."""
+    back = np.arange(length, dtype=np.float32)
+    return (
+        np.ones(length, np.float32)
+        if half_life is None
+        else np.float32(0.5) ** (back / np.float32(half_life))
+    )

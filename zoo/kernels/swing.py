@@ -35,19 +35,26 @@ def sample(item: Any, likers: Any, keys: Any, most: Any, seed: Any, hashes: Any)
         most: Users wanted, at least 1.
         seed: Of the hash.
         hashes: Room for N numbers.
+
+    Returns:
+        Those drawn, by key, and the least hash that is drawn.
     """
-    if len(likers) <= most:
-        return likers.copy()
-    for n in range(len(likers)):
-        hashes[n] = mixed(keys[likers[n]], item, seed)
-    select(hashes, len(likers), most)
-    floor = hashes[:most].min()
-    chosen, found = np.empty(most, likers.dtype), 0
-    for n in range(len(likers)):
-        if mixed(keys[likers[n]], item, seed) >= floor:
-            chosen[found] = likers[n]
+    floor = np.uint64(0)
+    if len(likers) > most:
+        for n in range(len(likers)):
+            hashes[n] = mixed(keys[likers[n]], item, seed)
+        select(hashes, len(likers), most)
+        floor = hashes[:most].min()
+    chosen, found = np.empty(min(most, len(likers)), likers.dtype), 0
+    for user in likers:
+        if mixed(keys[user], item, seed) >= floor:
+            place = found
+            while place > 0 and keys[chosen[place - 1]] > keys[user]:
+                chosen[place] = chosen[place - 1]
+                place -= 1
+            chosen[place] = user
             found += 1
-    return chosen
+    return chosen, floor
 
 
 @njit(nogil=True)
@@ -119,7 +126,7 @@ def swing_row(users: Any, by_user: Any, weights: Any, alpha: Any, scratch: Any, 
 
 @njit(nogil=True)
 def swing_rows(
-    rows: Any, by_item: Any, by_user: Any, users: Any, scales: Any, options: Any, kept: Any
+    rows: Any, by_item: Any, by_user: Any, users: Any, scales: Any, options: Any, kept: Any, floors: Any
 ) -> None:
     """Writes the most similar items of some items to `kept` `(I, k)`, packed, 0 where there are fewer.
 
@@ -131,6 +138,7 @@ def swing_rows(
         scales: `(I,)` factor of the item that keeps, `(I,)` of the one that is kept.
         options: α, most users of an item, seed.
         kept: What is written to.
+        floors: `(I,)` likewise, the least hash of an item's users that were drawn.
     """
     starts, sizes, likers = by_item
     keys, weights = users
@@ -142,7 +150,7 @@ def swing_rows(
     buffers, size, floor = np.empty((1, 2 * k), np.uint64), np.zeros(1, np.int64), np.zeros(1, np.uint64)
     for item in rows:
         n = sizes[item]
-        chosen = sample(item, likers[starts[item] : starts[item] + n], keys, most, seed, hashes)
+        chosen, floors[item] = sample(item, likers[starts[item] : starts[item] + n], keys, most, seed, hashes)
         found = swing_row(chosen, by_user, weights, alpha, (index, met, likes), sums)
         # What was drawn stands for all pairs of users.
         factor = own[item] * (n * (n - 1) / max(1, len(chosen) * (len(chosen) - 1)))
@@ -173,10 +181,19 @@ def swing(
         `(N,)` item, neighbour and similarity.
     """
     kept = np.zeros((len(by_item[0]) - 1, k), np.uint64)
+    floors = np.zeros(len(kept), np.uint64)
     rows = [(offsets[:-1].copy(), np.diff(offsets), columns) for offsets, columns in (by_item, by_user)]
 
     def work(block: tuple[int, int]) -> None:
-        swing_rows(np.arange(*block), rows[0], rows[1], users, scales, options, kept)
+        swing_rows(np.arange(*block), rows[0], rows[1], users, scales, options, kept, floors)
 
     in_threads(work, ranges(len(kept), ITEMS))
     return unpacked(kept)
+
+
+@njit(nogil=True)
+def mark_drawn(key: Any, items: Any, floors: Any, seed: Any, stale: Any) -> None:
+    """Marks those of a user's `items` for which the user with this key is drawn."""
+    for item in items:
+        if mixed(key, item, seed) >= floors[item]:
+            stale[item] = True

@@ -17,14 +17,14 @@ REQUESTS = 16
 @njit(nogil=True)
 def add_votes(history: Any, weights: Any, table: Any, sums: Any, met: Any) -> int:
     """Adds a history's votes to `sums` `(I,)` and writes the items that have some to `met`: how many."""
-    offsets, targets, similarities = table
+    starts, stops, targets, similarities = table
     found = 0
     for back in range(min(len(history), len(weights))):
         # Doubles from here on, also so that no product underflows to a vote of 0.
         seed, weight = history[back], np.float64(weights[back])
         if seed == 0 or weight == 0:
             continue
-        for place in range(offsets[seed], offsets[seed + 1]):
+        for place in range(starts[seed], stops[seed]):
             target = targets[place]
             if sums[target] == 0:
                 met[found] = target
@@ -79,7 +79,7 @@ def recalled(histories: Any, weights: Any, excluded: Any, table: Any, count: int
         histories: `(B, L)` int64 item ids, 0 is padding.
         weights: `(B, L')` float32 of the items of the histories; what lies behind does not vote.
         excluded: `(B, S)` int64 item ids that are not recalled.
-        table: By voting item `(…,)` int64 offsets, `(N,)` uint32 neighbours and `(N,)` float32 similarities.
+        table: By voting item, int64 starts and stops in `(N,)` uint32 neighbours and float32 similarities.
         count: Ids of neighbours are below it.
         k: Items wanted.
 

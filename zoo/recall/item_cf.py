@@ -5,12 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-
 from zoo.core.config import ModelConfig
 from zoo.core.registry import register
 from zoo.core.schema import Schema
-from zoo.training import Likes, NeighbourConfig, NeighbourModel, power
+from zoo.training import Likes, NeighbourConfig, NeighbourModel, liked_together
 
 
 @dataclass(frozen=True)
@@ -47,15 +45,10 @@ class ItemCF(NeighbourModel):
 
     def similar(self, likes: Likes) -> tuple[Any, Any, Any]:
         """The items chosen most by the same users, each relative to its popularity."""
-        from zoo.kernels.pairs import nearest
-
-        config = self.config
-        offsets, users = likes.by_item(self.schema.n_items + 1)
-        activity = np.bincount(users, minlength=len(likes.users))
-        powers = (
-            config.popularity_power if p is None else p for p in (config.seed_power, config.target_power)
-        )
-        seed, target = (power(np.diff(offsets), p) for p in powers)
+        config, default = self.config, self.config.popularity_power
+        seed = default if config.seed_power is None else config.seed_power
+        target = default if config.target_power is None else config.target_power
         own, other = (seed, target) if config.keep == "seed" else (target, seed)
-        weights = power(activity, config.activity_power)
-        return nearest(offsets, users, weights, own, other, config.neighbours)
+        return liked_together(
+            likes, self.schema.n_items + 1, config.neighbours, own, other, config.activity_power
+        )

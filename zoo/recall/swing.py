@@ -62,12 +62,10 @@ class Swing(NeighbourModel):
 
     def similar(self, likes: Likes) -> tuple[Any, Any, Any]:
         """The items with the highest swing."""
-        from zoo.kernels.likes import transposed
         from zoo.kernels.swing import swing
 
         config = self.config
-        by_item = likes.by_item(self.schema.n_items + 1)
-        by_user = transposed(by_item[0], by_item[1], len(likes.users), np.arange(self.schema.n_items + 1))
+        by_item, by_user = likes.both_ways(self.schema.n_items + 1)
         popularity, activity = np.diff(by_item[0]), np.diff(by_user[0])
         scales = [power(popularity, p) for p in (config.seed_power, config.target_power)]
         users = likes.users, power(activity, config.activity_power)

@@ -130,11 +130,9 @@ class UserCF(CountingModel):
         setattr(self, name, torch.from_numpy(columns.view(np.int32)))
         setattr(self, f"{name}_weights", torch.from_numpy(weights))
 
-    def _table(self, name: str) -> tuple[Any, Any, Any]:
-        offsets, columns, weights = (
-            getattr(self, x).numpy() for x in (f"{name}_offsets", name, f"{name}_weights")
-        )
-        return offsets, columns.view(np.uint32), weights
+    def _table(self, name: str) -> tuple[Any, Any, Any, Any]:
+        offsets, columns = getattr(self, f"{name}_offsets").numpy(), getattr(self, name).numpy()
+        return offsets[:-1], offsets[1:], columns.view(np.uint32), getattr(self, f"{name}_weights").numpy()
 
     def _similar(self, history: Tensor, own: Tensor) -> tuple[Tensor, Tensor]:
         """Numbers and similarities `(B, k)` of the users most similar to histories `(B, L)`.

@@ -3,7 +3,8 @@
 from zoo.training.counting import CountingModel
 from zoo.training.likes import Likes, LikesGathered, power
 from zoo.training.module import TrainingDiverged, ZooModel
-from zoo.training.neighbours import NeighbourConfig, NeighbourModel, decay
+from zoo.training.neighbours import NeighbourConfig, NeighbourModel, decay, liked_together
+from zoo.training.online import Live, OnlineModel
 from zoo.training.rank import RankConfig, RankModel
 from zoo.training.rerank import RerankModel
 from zoo.training.retrieval import EmbeddingRetrieval, RetrievalModel
@@ -13,8 +14,10 @@ __all__ = [
     "EmbeddingRetrieval",
     "Likes",
     "LikesGathered",
+    "Live",
     "NeighbourConfig",
     "NeighbourModel",
+    "OnlineModel",
     "RankConfig",
     "RankModel",
     "RerankModel",
@@ -22,5 +25,6 @@ __all__ = [
     "TrainingDiverged",
     "ZooModel",
     "decay",
+    "liked_together",
     "power",
 ]

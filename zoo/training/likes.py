@@ -39,6 +39,13 @@ class Likes:
 
         return transposed(self.offsets, self.items, count, np.arange(len(self.users)))
 
+    def both_ways(self, count: int) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+        """Each pair once, by item as `by_item`, and by user: `(U + 1,)` offsets, `(E',)` ascending items."""
+        from zoo.kernels.likes import transposed
+
+        offsets, users = self.by_item(count)
+        return (offsets, users), transposed(offsets, users, len(self.users), np.arange(count))
+
     def padded(self, first: int, last: int) -> Tensor:
         """`(last - first, L)` int64 histories of some users, padded with 0 behind."""
         sizes = np.diff(self.offsets[first : last + 1])

@@ -14,7 +14,7 @@ from zoo.core.config import ModelConfig, demand
 from zoo.core.schema import Schema
 from zoo.core.types import Batch, Candidates, Request
 from zoo.training.counting import CountingModel
-from zoo.training.likes import Likes, LikesGathered
+from zoo.training.likes import Likes, LikesGathered, power
 
 
 @dataclass(frozen=True)
@@ -93,9 +93,14 @@ class NeighbourModel(CountingModel):
         self.similarities = torch.from_numpy(similarity)[order]
         self.offsets = torch.searchsorted(key, torch.arange(size + 1) * size)
 
-    def _table(self) -> tuple[Any, Any, Any]:
-        targets = self.targets.numpy().view(np.uint32)
-        return self.offsets.numpy(), targets, self.similarities.numpy()
+    def _table(self, history: Any) -> tuple[Any, Any, Any, Any]:
+        """Where the neighbours of each item start and stop, neighbours and similarities.
+
+        Args:
+            history: `(B, L)` the items whose neighbours are wanted.
+        """
+        offsets, targets = self.offsets.numpy(), self.targets.numpy().view(np.uint32)
+        return offsets[:-1], offsets[1:], targets, self.similarities.numpy()
 
     def _history(self, request: Request, newest: int | None = None) -> tuple[Any, Any]:
         """`(B, L)` int64 item ids, and `(B, L')` float32 weights of the newest that vote."""
@@ -112,7 +117,7 @@ class NeighbourModel(CountingModel):
         history, weights = self._history(request)
         excluded = np.ascontiguousarray(history[:, :0] if exclude is None else exclude.cpu().numpy())
         k = min(k, self.schema.n_items)
-        ids, scores = recalled(history, weights, excluded, self._table(), self.schema.n_items + 1, k)
+        ids, scores = recalled(history, weights, excluded, self._table(history), self.schema.n_items + 1, k)
         return Candidates.of(torch.from_numpy(ids), torch.from_numpy(scores))
 
     def search(self, request: Request, k: int) -> tuple[Tensor, Tensor]:
@@ -134,7 +139,9 @@ class NeighbourModel(CountingModel):
 
         history, weights = self._history(request, newest)
         wanted = np.ascontiguousarray(ids.cpu().numpy())
-        return torch.from_numpy(scored(history, weights, self._table(), self.schema.n_items + 1, wanted))
+        return torch.from_numpy(
+            scored(history, weights, self._table(history), self.schema.n_items + 1, wanted)
+        )
 
 
 def decay(length: int, half_life: float | None) -> Any:
@@ -145,3 +152,24 @@ def decay(length: int, half_life: float | None) -> Any:
         if half_life is None
         else np.float32(0.5) ** (back / np.float32(half_life))
     )
+
+
+def liked_together(
+    likes: Likes, size: int, k: int, own: float, other: float, activity: float = 0.0
+) -> tuple[Any, Any, Any]:
+    """Arrays `(N,)` of items, of the `k` items most liked by the same users, and of their similarities.
+
+    Args:
+        likes: Who likes what.
+        size: Item ids are below it.
+        k: Neighbours kept.
+        own: Power of the item's popularity that divides.
+        other: Power of the neighbour's popularity that divides.
+        activity: Power of a user's activity that divides the user's votes.
+    """
+    from zoo.kernels.pairs import nearest
+
+    offsets, users = likes.by_item(size)
+    weights = power(np.bincount(users, minlength=len(likes.users)), activity)
+    popularity = np.diff(offsets)
+    return nearest(offsets, users, weights, power(popularity, own), power(popularity, other), k)

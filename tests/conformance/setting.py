@@ -31,6 +31,10 @@ VARIANTS: dict[str, Sequence[dict[str, Any]]] = {
     "recall/popular": ({"behaviour": "like", "half_life_days": 3.0},),
     "recall/item_cf": ({"keep": "target", "activity_power": 0.5, "half_life": 3.0, "behaviour": "like"},),
     "recall/matrix_completion": ({"behaviours": ["watch"], "zero_weight": 0.5, "history_length": 20},),
+    "recall/swing": ({"keep": "target", "max_users": 4, "activity_power": 0.5, "target_power": 0.5},),
+    "recall/user_cf": ({"popularity": "none", "half_life": 3.0, "target_power": 0.3, "behaviour": "like"},),
+    "recall/online_item_cf": ({"half_life": 3.0, "seed_power": 0.3, "behaviour": "like"},),
+    "recall/online_swing": ({"max_users": 4, "neighbours": 30},),
     "recall/two_tower": (
         {"user_id": True, "behaviours": ["watch", "like"], "half_life": 3.0, "without": ["year"]},
         {"tower": "dcn", "rows": "users", "negatives": "mixed", "tasks": {"watch": 1.0, "like": 0.5}},

@@ -46,7 +46,8 @@ def test_a_row_of_histories_is_all_that_a_user_did(which: int) -> None:
     w = world(which)
     view = HistoryView(w.snapshot(CUT))
     batch, place = view.batch(torch.arange(len(view))), 0
-    for user in sorted(w.users):
+    past = {user: sum(event.time < CUT for event in ordered(w, user)) for user in sorted(w.users)}
+    for user in sorted(past, key=lambda user: -past[user]):
         own = [event for event in ordered(w, user) if event.time < CUT][::-1]
         for name, events in (("watch", own), ("like", [event for event in own if event.rating >= 4])):
             if own:
@@ -55,6 +56,8 @@ def test_a_row_of_histories_is_all_that_a_user_did(which: int) -> None:
                 assert not batch[f"history:{name}"][place, len(ids) :].any()
                 ages = [(CUT - event.time) / DAY for event in events]
                 assert batch[f"age:{name}"][place, : len(ids)].tolist() == pytest.approx(ages)
+        if own:
+            assert w.encoder(CUT).users[batch["user_id"][place] - 1] == user
         place += bool(own)
     assert len(view) == place
 

@@ -8,7 +8,7 @@ import pytorch_lightning as pl
 from torch import Tensor
 
 from zoo.core.types import Batch
-from zoo.data.views import BatchLoader, View
+from zoo.data.views import BatchLoader, HistoryView, View
 
 
 class ViewData(pl.LightningDataModule):
@@ -22,7 +22,8 @@ class ViewData(pl.LightningDataModule):
 
     def __init__(self, view: View, batch_size: int, seed: int | None = 0) -> None:
         super().__init__()
-        self.loader = BatchLoader(view, batch_size, seed)
+        # Who counts does not care for order, and users with like many events make the least padding.
+        self.loader = BatchLoader(view, batch_size, None if isinstance(view, HistoryView) else seed)
 
     @property
     def catalogue(self) -> Batch | None:
@@ -37,18 +38,15 @@ class ViewData(pl.LightningDataModule):
         return pairs
 
     def train_dataloader(self) -> BatchLoader:
-        """The batches."""
+        """The batches, shuffled where models learn from one after another."""
         return self.loader
 
 
 def _known(view: object, name: str) -> Any:
-    """What a view knows, else its snapshot or the view that it wraps; None if none does."""
-    if view is None:
-        return None
-    own = getattr(view, name, None)
-    inner = (getattr(view, part, None) for part in ("snapshot", "view"))
-    return (
-        own
-        if own is not None
-        else next((x for x in (_known(one, name) for one in inner) if x is not None), None)
-    )
+    """What a view or its snapshot knows, else the view that it wraps; None if none does."""
+    while view is not None:
+        for owner in (view, getattr(view, "snapshot", None)):
+            if (found := getattr(owner, name, None)) is not None:
+                return found
+        view = getattr(view, "view", None)
+    return None

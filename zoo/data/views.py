@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import torch
@@ -114,27 +115,36 @@ class _AsOf:
 
 @dataclass(frozen=True)
 class HistoryView:
-    """One row per user: all of the user's events before the cut, newest first, and their age in days."""
+    """One row per user: `user_id`, and all events before the cut, newest first, with their age in days.
+
+    Users with many events come first, so that a batch in this order has little padding.
+    """
 
     snapshot: Snapshot
 
     def __post_init__(self) -> None:
-        events = self.snapshot.events
-        stop = self.snapshot.stop
-        row = (stop > events.offsets[:-1]).nonzero().squeeze(1)
+        events, stop = self.snapshot.events, self.snapshot.stop
+        size = stop - events.offsets[:-1]
+        row = size.argsort(descending=True, stable=True)[: int((size > 0).sum())]
         object.__setattr__(self, "_rows", (row, stop[row]))
 
     def __len__(self) -> int:
         return len(self._rows[0])  # type: ignore[attr-defined]
 
+    @cached_property
+    def _ages(self) -> Batch:
+        """`(E,)` by behaviour: days before the cut of each of its events."""
+        events = self.snapshot.events
+        age = (self.snapshot.cut - events.time).float() / DAY
+        return {name: age[events.flags[name]] for name in self.snapshot.encoder.roles.histories}
+
     def batch(self, index: Tensor) -> Batch:
         """The users at `index`."""
         row, stop = (x[index] for x in self._rows)  # type: ignore[attr-defined]
         start, snapshot = self.snapshot.events.offsets[row], self.snapshot
-        batch = {}
-        for name in snapshot.encoder.roles.histories:
+        batch = {"user_id": snapshot.users["user_id"][row]}
+        for name, age in self._ages.items():
             first, last, items = snapshot.ranges(name, start, stop)
-            age = (snapshot.cut - snapshot.events.time[snapshot.events.flags[name]]).float() / DAY
             batch[f"history:{name}"] = padded(items, first, last, newest=True)
             batch[f"age:{name}"] = padded(age, first, last, newest=True)
         return batch

@@ -2,7 +2,10 @@
 
 from zoo.training.contrast import ContrastConfig
 from zoo.training.counting import CountingModel
+from zoo.training.likes import Likes, LikesGathered, power
 from zoo.training.module import TrainingDiverged, ZooModel
+from zoo.training.neighbours import NeighbourConfig, NeighbourModel, decay, liked_together
+from zoo.training.online import Live, OnlineModel
 from zoo.training.rank import RankConfig, RankModel
 from zoo.training.rerank import RerankModel
 from zoo.training.retrieval import EmbeddingRetrieval, RetrievalModel
@@ -11,10 +14,19 @@ __all__ = [
     "ContrastConfig",
     "CountingModel",
     "EmbeddingRetrieval",
+    "Likes",
+    "LikesGathered",
+    "Live",
+    "NeighbourConfig",
+    "NeighbourModel",
+    "OnlineModel",
     "RankConfig",
     "RankModel",
     "RerankModel",
     "RetrievalModel",
     "TrainingDiverged",
     "ZooModel",
+    "decay",
+    "liked_together",
+    "power",
 ]

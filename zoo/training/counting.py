@@ -14,8 +14,8 @@ from zoo.training.retrieval import RetrievalModel
 class CountingModel(RetrievalModel):
     """Counts in one pass over user histories, so `Trainer.fit` and files work as for every other model.
 
-    A training batch holds all events of B users: `history:<behaviour>` `(B, L)` item ids and
-    `age:<behaviour>` `(B, L)` days before the cut, newest first.
+    A training batch holds all events of B users: `user_id` `(B,)`, `history:<behaviour>` `(B, L)` item ids
+    and `age:<behaviour>` `(B, L)` days before the cut, newest first.
     """
 
     def __init__(self, schema: Schema, config: ModelConfig) -> None:

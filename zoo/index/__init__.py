@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from zoo.core.errors import UserError, did_you_mean
-from zoo.index.base import Metric, VectorIndex
+from zoo.index.base import VectorIndex
+from zoo.index.filter import Allow, Deny, Filter
+from zoo.index.query import Metric
 
 ADAPTERS = {"exact": "ExactIndex", "hnswlib": "HnswlibIndex"}
 """Class by index name; its module is `zoo.index.<name>`."""
 
-__all__ = ["ADAPTERS", "Metric", "VectorIndex", "create_index", "load_index"]
+__all__ = ["ADAPTERS", "Allow", "Deny", "Filter", "Metric", "VectorIndex", "create_index", "load_index"]
 
 
 def create_index(name: str, **options: Any) -> VectorIndex:

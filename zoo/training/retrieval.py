@@ -112,8 +112,24 @@ class EmbeddingRetrieval(RetrievalModel):
     @torch.no_grad()
     def search(self, request: Request, k: int) -> tuple[Tensor, Tensor]:
         """The best `k` by cosine, as found by the index."""
-        # Of unit length, so that an inner product is the cosine too.
-        return self.index.search(F.normalize(self.encode_user(request.features), dim=1), k)
+        return self.index.search(self.query(request), k)
+
+    @torch.no_grad()
+    def recall(self, request: Request, k: int, exclude: Tensor | None = None) -> Candidates:
+        """The best `k` items that are not excluded, which the index leaves out as it searches.
+
+        Args:
+            request: B requests.
+            k: Items wanted.
+            exclude: `(B, S)` item ids, 0 is padding.
+        """
+        if exclude is None or not exclude.shape[1]:
+            return super().recall(request, k)
+        return Candidates.of(*self.index.search(self.query(request), k, exclude))
+
+    def query(self, request: Request) -> Tensor:
+        """`(B, D)` user vectors as the index takes them: of unit length, so an inner product is a cosine."""
+        return F.normalize(self.encode_user(request.features), dim=1)
 
     @torch.no_grad()
     def score(self, request: Request, ids: Tensor) -> Tensor:

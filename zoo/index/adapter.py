@@ -10,6 +10,7 @@ from typing import Any, ClassVar, TypeAlias, get_args
 import numpy as np
 import torch
 import torch.nn.functional as F
+from numpy.typing import NDArray
 from torch import Tensor
 
 from zoo.core.errors import UserError, did_you_mean
@@ -31,6 +32,7 @@ class Adapter(ABC):
 
     metric: Metric = "inner_product"
     _table: VectorTable = field(init=False, repr=False)
+    _centre: Tensor = field(init=False, repr=False, default_factory=lambda: torch.zeros(0))
     _stale: int = field(init=False, repr=False, default=0)
 
     def __post_init__(self) -> None:
@@ -62,6 +64,15 @@ class Adapter(ABC):
     def _load(self, folder: Path) -> None:
         """Read what `_save` wrote; the vectors are there already."""
         self._build()
+
+    def _centred(self, vectors: Tensor) -> NDArray[np.float32]:
+        """`(M, D)` rows for a graph.
+
+        Inner product is no distance, and a graph over it loses vectors: where all share a mean, as learned
+        item embeddings do, most cannot be reached. The graph is therefore made of vectors less their mean,
+        which shifts all scores of a query alike and so keeps their order.
+        """
+        return (vectors - self._centre).cpu().numpy()
 
     def _bytes(self) -> int:
         """What the vectors and the index hold."""

@@ -156,9 +156,11 @@ class VectorIndex(Adapter):
         """
         self._require_built()
         self._table.compact()
-        tensors = {"vectors": self._table.vectors.cpu(), "ids": self._table.ids.cpu()}
+        if self._stale:
+            self._rebuild()
+        tensors = {"vectors": self._table.vectors, "ids": self._table.ids, "centre": self._centre}
         description = {"name": self.name, "options": self.options()}
-        write_index(Path(folder), description, {k: v.contiguous() for k, v in tensors.items()}, self._save)
+        write_index(Path(folder), description, tensors, self._save)
 
     @classmethod
     def load(cls, folder: str | Path) -> VectorIndex:
@@ -171,6 +173,7 @@ class VectorIndex(Adapter):
             options, tensors = read_index(Path(folder), cls.name)
             index = cls(**options)
             index._table = VectorTable(tensors["vectors"], tensors["ids"])
+            index._centre = tensors["centre"]
             index._load(Path(folder))
         except (OSError, ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
             reason = str(error).partition("\n")[0]
@@ -190,6 +193,8 @@ class VectorIndex(Adapter):
     def _rebuild(self) -> None:
         self._table.compact()
         self._stale = 0
+        rows = self._table.vectors
+        self._centre = rows.mean(dim=0) if self.metric == "inner_product" else torch.zeros_like(rows[0])
         self._build()
 
     def _changed(self) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from zoo.core.topk import is_member, without_repeats
+from zoo.core.topk import is_member
 from zoo.index.query import Metric, Query, by_score
 from zoo.index.scan import scan
 from zoo.index.table import VectorTable
@@ -29,8 +29,8 @@ def over_fetch(
         query: What is wanted.
         table: The vectors.
         metric: What a score is.
-        search: From queries `(R, D)` and a width below N to ids `(R, width)`, some of which may be 0,
-            deleted, or there twice.
+        search: From queries `(R, D)` and a width below N to different ids `(R, width)`, some of which may be
+            0 or deleted.
     """
     share = 1.0 if query.places is None else len(query.places) / len(table)
     if share < _FEW:
@@ -64,8 +64,7 @@ def _first_widths(query: Query, share: float) -> Tensor:
 
 
 def _wanted(query: Query, table: VectorTable, ids: Tensor) -> Tensor:
-    """Positions of found `ids` `(B, W)`, -1 for those that are gone, found before, or not to be found."""
-    ids = without_repeats(ids)
+    """Positions of found `ids` `(B, W)`, -1 for those that are gone or not to be found."""
     if query.exclude is not None:
         ids = ids.masked_fill(is_member(ids, query.exclude), 0)
     found = table.positions(ids)

@@ -21,6 +21,7 @@ def write_index(
     folder.mkdir(parents=True, exist_ok=True)
     # The description goes first and comes last, so that a half-written folder never passes for an index.
     (folder / "index.json").unlink(missing_ok=True)
+    tensors = {name: tensor.cpu().contiguous() for name, tensor in tensors.items()}
     write(folder / "vectors.safetensors", lambda path: save_file(tensors, path))
     more(folder)
     text = json.dumps({"format": _FORMAT, **description}, indent=2) + "\n"

@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 import hnswlib  # type: ignore[import-untyped]
 import numpy as np
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from zoo.index.base import VectorIndex
@@ -24,9 +23,7 @@ from zoo.index.files import write
 class HnswlibIndex(VectorIndex):
     """HNSW graph; with one thread the same vectors always make the same graph.
 
-    Inner product is no distance, and a graph over it loses vectors: where all share a mean, as learned item
-    embeddings do, most cannot be reached. The graph is therefore made of vectors less their mean, which
-    shifts all scores of a query alike and so keeps their order.
+    A deleted node stays in the graph as a way to others, until there are more of them than of all else.
 
     Attributes:
         M: Neighbours per node.
@@ -44,31 +41,27 @@ class HnswlibIndex(VectorIndex):
     threads: int = 1
     seed: int = 0
     _graph: Any = field(init=False, repr=False, default=None)
-    _shift: Tensor = field(init=False, repr=False, default_factory=lambda: torch.zeros(0))
 
     def __post_init__(self) -> None:
         super().__post_init__()
         self._integers(M=2, ef_construction=1, ef_search=1, threads=1, seed=0)
 
     def _build(self) -> None:
-        rows = self._table.vectors
-        self._shift = rows.mean(dim=0) if self.metric == "inner_product" else torch.zeros_like(rows[0])
         self._graph = self._new_graph()
-        self._graph.init_index(len(rows), self.M, self.ef_construction, self.seed)
-        self._insert(rows, self._table.ids)
+        self._graph.init_index(len(self), self.M, self.ef_construction, self.seed)
+        self._insert(self._table.vectors, self._table.ids)
 
     def _put(self, vectors: Tensor, ids: Tensor, old: Tensor) -> None:
         room = self._graph.element_count + len(ids)
         if room > self._graph.max_elements:
             self._graph.resize_index(max(room, 2 * self._graph.max_elements))
         self._insert(vectors, ids)
+        self._stale = self._graph.element_count - len(self)
 
     def _insert(self, vectors: Tensor, ids: Tensor) -> None:
-        rows = (vectors - self._shift.to(vectors.device)).cpu().numpy()
-        self._graph.add_items(rows, ids.cpu().numpy(), num_threads=self.threads)
+        self._graph.add_items(self._centred(vectors), ids.cpu().numpy(), num_threads=self.threads)
 
     def _drop(self, ids: Tensor) -> None:
-        # The graph passes through deleted nodes without finding them.
         for one in ids.tolist():
             self._graph.mark_deleted(one)
         self._stale = self._graph.element_count - len(self)
@@ -98,13 +91,9 @@ class HnswlibIndex(VectorIndex):
         return super()._bytes() + int(self._graph.index_file_size())
 
     def _save(self, folder: Path) -> None:
-        if self._stale:
-            self._rebuild()
         write(folder / "graph.hnsw", lambda path: self._graph.save_index(str(path)))
-        write(folder / "shift.safetensors", lambda path: save_file({"shift": self._shift.cpu()}, path))
 
     def _load(self, folder: Path) -> None:
-        self._shift = load_file(folder / "shift.safetensors")["shift"]
         self._graph = self._new_graph()
         self._graph.load_index(str(folder / "graph.hnsw"), max_elements=len(self))
         if self._graph.element_count != len(self):

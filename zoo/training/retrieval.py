@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from abc import abstractmethod
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from zoo.core.config import ModelConfig
 from zoo.core.schema import Schema
 from zoo.core.topk import is_member, search_beyond
 from zoo.core.types import Batch, Candidates, Request
-from zoo.index import VectorIndex, create_index
+from zoo.index import VectorIndex, create_index, load_index
 from zoo.losses import in_batch_softmax
 from zoo.training.module import ZooModel, write_text
 
@@ -65,11 +66,14 @@ class EmbeddingRetrieval(RetrievalModel):
     Attributes:
         history_length: Newest events that the user encoder looks at, None for all there are.
         index: Where item vectors are searched; replace it before `prepare`, the default is exact.
+        keep_index: Save the built index with the model, so that loading it takes no building; else only the
+            index's kind and options are saved.
     """
 
     temperature: float
     log_q: torch.nn.Module
     history_length: int | None = None
+    keep_index: bool = False
 
     def __init__(self, schema: Schema, config: ModelConfig) -> None:
         super().__init__(schema, config)
@@ -91,23 +95,30 @@ class EmbeddingRetrieval(RetrievalModel):
         return in_batch_softmax(user, item, ids, self.log_q(ids), self.temperature)
 
     def save_extra(self, folder: Path) -> None:
-        """Adds `index.json`: name and options of the index, which `prepare` builds again."""
+        """Adds `index.json`: name and options of the index; and the folder `index` with `keep_index`."""
         write_text(folder / "index.json", json.dumps({"name": self.index.name, **self.index.options()}))
+        shutil.rmtree(folder / "index", ignore_errors=True)
+        if self.keep_index:
+            self.index.save(folder / "index")
 
     def load_extra(self, folder: Path) -> None:
-        """Takes the saved kind of index."""
-        self.index = create_index(**json.loads((folder / "index.json").read_text()))
+        """Takes the saved index, or its kind."""
+        self.keep_index = (folder / "index").exists()
+        described = json.loads((folder / "index.json").read_text())
+        self.index = load_index(folder / "index") if self.keep_index else create_index(**described)
 
     @torch.no_grad()
     def prepare(self, catalogue: Batch) -> None:
-        """Encodes all items and builds the index."""
+        """Encodes all items and builds the index, unless it was loaded and holds them already."""
         count = len(catalogue["item_id"])
         parts = [
             self.encode_item({name: x[i : i + ENCODE_CHUNK] for name, x in catalogue.items()})
             for i in range(0, count, ENCODE_CHUNK)
         ]
         self.vectors = F.normalize(torch.cat(parts), dim=1)
-        self.index.build(self.vectors[1:], torch.arange(1, count, device=self.vectors.device))
+        ids = torch.arange(1, count, device=self.vectors.device)
+        if not self.index.holds(self.vectors[1:], ids):
+            self.index.build(self.vectors[1:], ids)
 
     @torch.no_grad()
     def search(self, request: Request, k: int) -> tuple[Tensor, Tensor]:

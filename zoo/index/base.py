@@ -156,8 +156,6 @@ class VectorIndex(Adapter):
         """
         self._require_built()
         self._table.compact()
-        if self._stale:
-            self._rebuild()
         tensors = {"vectors": self._table.vectors, "ids": self._table.ids, "centre": self._centre}
         description = {"name": self.name, "options": self.options()}
         write_index(Path(folder), description, tensors, self._save)

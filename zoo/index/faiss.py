@@ -133,7 +133,8 @@ class FaissIndex(VectorIndex):
 
     def _load(self, folder: Path) -> None:
         self._index = faiss.read_index(str(folder / "index.faiss"))
-        if self._index.ntotal != len(self):
-            raise ValueError(f"index of {self._index.ntotal} vectors for {len(self)}")
         self._row_ids = load_file(folder / "rows.safetensors")["ids"]
+        self._stale = self._index.ntotal - len(self)
+        if self._stale < 0 or len(self._row_ids) != (self._index.ntotal if self.kind == "hnsw" else 0):
+            raise ValueError(f"index of {self._index.ntotal} rows for {len(self)} vectors")
         self._learned = len(self)

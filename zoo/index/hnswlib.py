@@ -95,8 +95,9 @@ class HnswlibIndex(VectorIndex):
 
     def _load(self, folder: Path) -> None:
         self._graph = self._new_graph()
-        self._graph.load_index(str(folder / "graph.hnsw"), max_elements=len(self))
-        if self._graph.element_count != len(self):
+        self._graph.load_index(str(folder / "graph.hnsw"))
+        self._stale = self._graph.element_count - len(self)
+        if self._stale < 0:
             raise ValueError(f"graph of {self._graph.element_count} nodes for {len(self)} vectors")
 
     def _new_graph(self) -> Any:

@@ -23,7 +23,8 @@ def scan(query: Query, table: VectorTable, metric: Metric) -> tuple[Tensor, Tens
     count = len(table.ids) if query.places is None else len(query.places)
     k = min(query.k + _SLACK, count)
     small = len(query) * count <= _SMALL
-    found = (_at_once if small or table.vectors.is_cuda else _in_blocks)(query, table, metric, k)
+    compiled = not small and table.vectors.device.type == "cpu"
+    found = (_in_blocks if compiled else _at_once)(query, table, metric, k)
     if query.places is not None and count:
         found = query.places[found].masked_fill(found < 0, -1)
     return by_score(query, table.vectors, metric, found)

@@ -50,7 +50,54 @@ class HnswlibIndex:
         )
 
 
-Index: TypeAlias = ExactIndex | HnswlibIndex
+@dataclass(frozen=True)
+class FaissIndex:
+    """Options of `zoo.index.faiss`, which says what they mean."""
+
+    name: Literal["faiss"] = "faiss"
+    metric: Metric = "inner_product"
+    kind: Literal["flat", "ivf", "hnsw"] = "hnsw"
+    lists: int = 256
+    probes: int = 16
+    M: int = 16
+    ef_construction: int = 200
+    ef_search: int = 128
+    threads: int = 1
+
+    def __post_init__(self) -> None:
+        _at_least(self, lists=1, probes=1, M=2, ef_construction=1, ef_search=1, threads=1)
+
+
+@dataclass(frozen=True)
+class MilvusIndex:
+    """Options of `zoo.index.milvus`, which says what they mean."""
+
+    name: Literal["milvus"] = "milvus"
+    metric: Metric = "inner_product"
+    kind: Literal["flat", "hnsw"] = "flat"
+    path: str | None = None
+    uri: str | None = None
+    M: int = 16
+    ef_construction: int = 200
+    ef_search: int = 128
+
+    def __post_init__(self) -> None:
+        _at_least(self, M=2, ef_construction=1, ef_search=1)
+        embedded = self.path is None or self.path.endswith(".db")
+        demand(
+            (self.path is None or self.uri is None, "path is of an embedded Milvus and uri of a server"),
+            (embedded, f"path must end in .db, found {self.path}"),
+        )
+
+
+def _at_least(index: object, **least: int) -> None:
+    values = {name: getattr(index, name) for name in least}
+    demand(
+        *((values[n] >= low, f"{n} must be at least {low}, found {values[n]}") for n, low in least.items())
+    )
+
+
+Index: TypeAlias = ExactIndex | HnswlibIndex | FaissIndex | MilvusIndex
 
 
 @dataclass(frozen=True)

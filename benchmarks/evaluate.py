@@ -79,9 +79,10 @@ def add_ranking(
         protocol: Names the cut-offs.
         segments: `(U,)` bool by name.
     """
-    values = {f"recall@{k}": M.recall_at_k(ids, targets, k) for k in protocol.recall_at if k <= ids.shape[1]}
-    values |= {f"ndcg@{k}": M.ndcg_at_k(ids, targets, k) for k in protocol.ndcg_at if k <= ids.shape[1]}
-    values |= {f"hit@{LIST_LENGTH}": M.hit_at_k(ids, targets, LIST_LENGTH), "mrr": M.mrr(ids, targets)}
+    hits, most = M.Hits.of(ids, targets), ids.shape[1]
+    values = {f"recall@{k}": hits.recall(k) for k in protocol.recall_at if k <= most}
+    values |= {f"ndcg@{k}": hits.ndcg(k) for k in protocol.ndcg_at if k <= most}
+    values |= {f"hit@{LIST_LENGTH}": hits.hit(LIST_LENGTH), "mrr": hits.mrr()}
     for name, value in values.items():
         measured.add_users(name, value)
     for segment, member in segments.items():

@@ -121,9 +121,9 @@ class Runner:
     def _traced(self, funnel: Funnel) -> dict[str, Candidates]:
         """What came out of every stage for all measured requests."""
         stages: dict[str, list[Candidates]] = {}
-        for chunk in torch.arange(len(self.world.requests)).split(EVAL_CHUNK):
+        for start in range(0, len(self.world.requests), EVAL_CHUNK):
             trace = Trace()
-            funnel(self.world.measured.rows(chunk), trace=trace)
+            funnel(self.world.measured.rows(slice(start, start + EVAL_CHUNK)), trace=trace)
             for name, candidates in trace.candidates.items():
                 stages.setdefault(name, []).append(candidates)
         return {name: _below(parts) for name, parts in stages.items()}

@@ -3,29 +3,46 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 
 import pytest
 
-from benchmarks.configs import ExactIndex, HnswlibIndex
+from benchmarks.configs import EntryConfig, ExactIndex, FaissIndex, HnswlibIndex, MilvusIndex
 from benchmarks.funnels import FunnelConfig
 from benchmarks.protocols import ProtocolConfig
 from benchmarks.suite import available, resolve_suite
 from zoo.core.check import check
+from zoo.core.mistakes import ConfigErrors
 from zoo.core.yaml import load
+from zoo.index import ADAPTERS, create_index
 
 ROOT = Path(__file__).parents[2] / "configs"
 
 
 def test_the_index_options_are_those_of_the_adapters() -> None:
-    pytest.importorskip("hnswlib")
-    from zoo.index.exact import ExactIndex as Exact
-    from zoo.index.hnswlib import HnswlibIndex as Hnswlib
-
-    for config, adapter in ((ExactIndex, Exact), (HnswlibIndex, Hnswlib)):
+    configs = {"exact": ExactIndex, "hnswlib": HnswlibIndex, "faiss": FaissIndex, "milvus": MilvusIndex}
+    assert list(configs) == list(ADAPTERS)
+    for name, config in configs.items():
+        adapter = type(create_index(name))
         options = {field.name: field.default for field in dataclasses.fields(adapter) if field.init}
         said = {field.name: field.default for field in dataclasses.fields(config)}
         assert said.pop("name") == adapter.name and said == options
+
+
+@pytest.mark.parametrize(
+    ("index", "message"),
+    [
+        ("{name: faiss, kind: hsnw}", "kind: expected one of flat, ivf, hnsw, found 'hsnw'"),
+        ("{name: faiss, probes: 0}", "probes: must be at least 1, found 0"),
+        ("{name: milvus, path: somewhere}", "path: must end in .db, found somewhere"),
+        ("{name: milvus, path: a.db, uri: b}", "path: is of an embedded Milvus and uri of a server"),
+    ],
+)
+def test_a_mistaken_index_is_told(index: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "entry.yaml").write_text(f"model: recall/two_tower\nindex: {index}\n")
+    with pytest.raises(ConfigErrors, match=re.escape(f"index.{message}")):
+        check(load(tmp_path / "entry.yaml"), EntryConfig)
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "funnels").glob("*.yaml")), ids=lambda path: path.stem)

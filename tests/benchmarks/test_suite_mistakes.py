@@ -59,7 +59,7 @@ MISTAKES = [
     ("recall/popular", "fake", "fake\nparams: 3", "2: params: expected a mapping, found 3"),
     ("recall/two_tower", "1e-2", "0", "5: fit.lr: must be above 0, found 0.0"),
     ("recall/two_tower", "exact", "exakt",
-     "6: index.name: expected one of exact, hnswlib, found 'exakt' (did you mean 'exact'?)"),
+     "6: index.name: expected one of exact, hnswlib, faiss, milvus, found 'exakt' (did you mean 'exact'?)"),
     ("rank/dcn_v2", "fit", "index: {name: exact}\nfit", "2: index: only a recall entry has an index"),
     ("protocols/global-time", "version: 2", "version: 0", "1: version: must be at least 1, found 0"),
     ("protocols/global-time", "split: {kind: time}", "split: {kind: time, train: 0.95}",

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 
 import pytest
+import torch
 
 import zoo
 from tests import tiny
@@ -44,3 +46,24 @@ def test_an_index_is_saved_with_its_model(tmp_path: Path) -> None:
         model.index = before
     loaded = zoo.load_model(tmp_path).model
     assert loaded.index.name == "hnswlib" and loaded.index.options()["ef_search"] == 77
+
+
+@pytest.mark.parametrize("name", ["hnswlib", "faiss"])
+def test_a_built_index_is_saved_with_its_model_if_wanted(name: str, tmp_path: Path) -> None:
+    model = copy.deepcopy(tiny.model("recall/two_tower"))
+    model.index = zoo.index.create_index(name, metric="cosine", ef_search=9)
+    model.prepare(STORE.catalogue)
+    model.keep_index = True
+    save_model(model, STORE, tmp_path)
+    loaded = zoo.load_model(tmp_path).model
+    assert loaded.index.stats["build_seconds"] == 0 and loaded.keep_index
+    assert loaded.search(request(), 9)[0].equal(model.search(request(), 9)[0])
+    # An index of other vectors, such as from before the model was trained on, is built again.
+    model.index.build(model.vectors[1:].flip(0), torch.arange(1, len(model.vectors)))
+    save_model(model, STORE, tmp_path)
+    again = zoo.load_model(tmp_path).model
+    assert again.index.stats["build_seconds"] > 0
+    assert again.search(request(), 9)[0].equal(loaded.search(request(), 9)[0])
+    model.keep_index = False
+    save_model(model, STORE, tmp_path)
+    assert not (tmp_path / "index").exists()

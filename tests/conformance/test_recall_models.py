@@ -118,13 +118,13 @@ def test_a_checkerboard_is_learned(case: Case) -> None:
 
 @models("recall")
 @pytest.mark.parametrize("metric", ["cosine", "inner_product", "l2"])
-@pytest.mark.parametrize("name", ADAPTERS)
+@pytest.mark.parametrize("name", [name for name in ADAPTERS if name != "milvus"])  # slow to start
 def test_an_index_at_full_effort_is_exact(case: Case, name: str, metric: str) -> None:
     if not isinstance(fitted(case), EmbeddingRetrieval):
         pytest.skip("has no vectors")
     model, exact = copy.deepcopy(fitted(case)), retrieval(fitted(case))
     # One short of all items, so that the graph is searched and not scanned.
-    effort = {"ef_search": tiny.ITEMS - 1, "M": 30} if name == "hnswlib" else {}
+    effort = {"ef_search": tiny.ITEMS - 1, "M": 30} if name in ("hnswlib", "faiss") else {}
     model.index = create_index(name, metric=metric, **effort)
     prepared(model)
     ids, values = model.search(request(), 10)

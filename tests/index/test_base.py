@@ -12,8 +12,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.index.kinds import FULL, KINDS, create
 from zoo.core.errors import UserError
-from zoo.index import ADAPTERS, VectorIndex, create_index, load_index
+from zoo.index import VectorIndex, create_index, load_index
 
 METRICS = ["inner_product", "cosine", "l2"]
 
@@ -35,15 +36,15 @@ def naive_scores(queries: Tensor, items: Tensor, metric: str) -> np.ndarray:
 
 
 def built(name: str, n: int = 300, **options: object) -> VectorIndex:
-    index = create_index(name, **options)
+    index = create(name, **options)
     index.build(vectors(n), torch.arange(n) * 2 + 1)
     return index
 
 
 @pytest.mark.parametrize("metric", METRICS)
-@pytest.mark.parametrize("name", ADAPTERS)
+@pytest.mark.parametrize("name", KINDS)
 def test_full_effort_equals_naive_numpy(name: str, metric: str) -> None:
-    options = {"ef_search": 300} if name == "hnswlib" else {}
+    options = FULL.get(name, {})
     queries = vectors(20, seed=1)
     expected = naive_scores(queries, vectors(), metric)
     ids, scores = built(name, metric=metric, **options).search(queries, 50)
@@ -53,16 +54,16 @@ def test_full_effort_equals_naive_numpy(name: str, metric: str) -> None:
     np.testing.assert_allclose(scores, np.take_along_axis(expected, order, 1), rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize("name", ADAPTERS)
+@pytest.mark.parametrize("name", KINDS)
 def test_numpy_or_torch_in_any_order_of_ids_is_the_same(name: str) -> None:
     queries = vectors(5, seed=1)
-    other = create_index(name)
+    other = create(name)
     other.build(vectors().numpy()[::-1].copy(), (np.arange(300) * 2 + 1)[::-1].copy())
     for a, b in zip(built(name).search(queries, 7), other.search(queries.numpy(), 7), strict=True):
         assert a.equal(b)
 
 
-@pytest.mark.parametrize("name", ADAPTERS)
+@pytest.mark.parametrize("name", KINDS)
 def test_fewer_items_than_k_are_padded(name: str) -> None:
     ids, scores = built(name, n=3).search(vectors(2, seed=1), 5)
     assert (ids[:, :3] > 0).all() and (ids[:, 3:] == 0).all()
@@ -70,15 +71,15 @@ def test_fewer_items_than_k_are_padded(name: str) -> None:
 
 
 @pytest.mark.parametrize("metric", METRICS)
-@pytest.mark.parametrize("name", ADAPTERS)
+@pytest.mark.parametrize("name", KINDS)
 def test_equal_scores_go_by_lower_id(name: str, metric: str) -> None:
-    index = create_index(name, metric=metric)
+    index = create(name, metric=metric)
     index.build(torch.ones(6, 4), torch.tensor([9, 4, 7, 1, 8, 2]))
     ids, _ = index.search(torch.ones(1, 4), 4)
     assert ids.tolist() == [[1, 2, 4, 7]]
 
 
-@pytest.mark.parametrize("name", ADAPTERS)
+@pytest.mark.parametrize("name", KINDS)
 def test_a_batch_equals_its_rows(name: str) -> None:
     queries = vectors(20, seed=1)
     index = built(name)
@@ -86,14 +87,14 @@ def test_a_batch_equals_its_rows(name: str) -> None:
     assert torch.cat([index.search(query, 10)[0] for query in queries.split(1)]).equal(ids)
 
 
-@pytest.mark.parametrize("name", ADAPTERS)
+@pytest.mark.parametrize("name", KINDS)
 def test_no_queries_find_nothing(name: str) -> None:
     ids, scores = built(name).search(torch.zeros(0, 8), 3)
     assert ids.shape == scores.shape == (0, 3)
 
 
 @pytest.mark.parametrize("metric", METRICS)
-@pytest.mark.parametrize("name", ADAPTERS)
+@pytest.mark.parametrize("name", KINDS)
 def test_save_and_load_search_alike(name: str, metric: str, tmp_path: Path) -> None:
     index, queries = built(name, metric=metric), vectors(20, seed=1)
     index.save(tmp_path / "index")
@@ -104,21 +105,21 @@ def test_save_and_load_search_alike(name: str, metric: str, tmp_path: Path) -> N
     assert not [path.name for path in (tmp_path / "index").iterdir() if path.name.startswith(".")]
 
 
-@pytest.mark.parametrize("name", ADAPTERS)
+@pytest.mark.parametrize("name", KINDS)
 def test_stats_and_recall_report(name: str) -> None:
     index = built(name)
     index.search(vectors(4, seed=1), 5)
     index.search(vectors(6, seed=1), 5)
     assert index.stats["build_seconds"] > 0 and index.stats["search_seconds"] > 0
-    assert index.stats["queries"] == 10
+    assert index.stats["queries"] == 10 and index.stats["bytes"] >= 300 * 8 * 4
     report = index.recall_against_exact(vectors(50, seed=1), 10)
     assert report["recall"] >= (1 if name == "exact" else 0.95)
     assert report["k"] == 10 and report["queries"] == 50
 
 
-@pytest.mark.parametrize("name", ADAPTERS)
+@pytest.mark.parametrize("name", KINDS)
 def test_mistakes_are_one_clear_line(name: str, tmp_path: Path) -> None:
-    index, empty, bad = built(name), create_index(name), vectors(3)
+    index, empty, bad = built(name), create(name), vectors(3)
     bad[1, 2] = torch.nan
     for message, mistake in {
         "dimension 5, expected 8": lambda: index.search(torch.zeros(1, 5), 3),
@@ -132,8 +133,8 @@ def test_mistakes_are_one_clear_line(name: str, tmp_path: Path) -> None:
         "0 is padding": lambda: empty.build(vectors(2), torch.tensor([0, 1])),
         "is empty": lambda: empty.search(vectors(1), 1),
         "empty, build it first": lambda: empty.save(tmp_path),
-        "'cosin' .did you mean 'cosine'": lambda: create_index(name, metric="cosin"),
-        "'metrc' .did you mean 'metric'": lambda: create_index(name, metrc="cosine"),
+        "'cosin' .did you mean 'cosine'": lambda: create(name, metric="cosin"),
+        "'metrc' .did you mean 'metric'": lambda: create(name, metrc="cosine"),
     }.items():
         with pytest.raises(UserError, match=message) as error:
             mistake()
@@ -146,19 +147,23 @@ def test_unknown_index_names_the_nearest() -> None:
 
 
 def test_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "zoo.index.hnswlib", raising=False)
-    monkeypatch.setitem(sys.modules, "hnswlib", None)
-    with pytest.raises(UserError, match="pip install hnswlib"):
-        create_index("hnswlib")
+    extras = {"hnswlib": "hnswlib", "faiss": r"'funnelzoo\[faiss\]'", "milvus": r"'funnelzoo\[milvus\]'"}
+    for name, package in {"hnswlib": "hnswlib", "faiss": "faiss", "milvus": "pymilvus"}.items():
+        monkeypatch.delitem(sys.modules, f"zoo.index.{name}", raising=False)
+        monkeypatch.setitem(sys.modules, package, None)
+        with pytest.raises(UserError, match=f"pip install {extras[name]}"):
+            create_index(name)
 
 
 def test_importing_the_package_loads_no_adapter() -> None:
     code = "import sys, zoo.index, zoo.metrics, zoo.losses; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert not {"hnswlib", "lightning", "pytorch_lightning"} & set(loaded.split())
+    assert not {"hnswlib", "faiss", "pymilvus", "numba", "lightning", "pytorch_lightning"} & set(
+        loaded.split()
+    )
 
 
-@pytest.mark.parametrize("name", ADAPTERS)
+@pytest.mark.parametrize("name", KINDS)
 def test_damaged_folders_are_refused(name: str, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="expected the description of a saved index"):
         load_index(tmp_path)

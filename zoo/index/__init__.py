@@ -12,12 +12,21 @@ from pathlib import Path
 from typing import Any
 
 from zoo.core.errors import UserError, did_you_mean
-from zoo.index.base import Metric, VectorIndex
+from zoo.index.base import VectorIndex
+from zoo.index.filter import Allow, Deny, Filter
+from zoo.index.query import Metric
 
-ADAPTERS = {"exact": "ExactIndex", "hnswlib": "HnswlibIndex"}
+ADAPTERS = {
+    "exact": "ExactIndex",
+    "hnswlib": "HnswlibIndex",
+    "faiss": "FaissIndex",
+    "milvus": "MilvusIndex",
+}
 """Class by index name; its module is `zoo.index.<name>`."""
+EXTRAS = ("faiss", "milvus")
+"""Those whose package comes with an extra of the same name."""
 
-__all__ = ["ADAPTERS", "Metric", "VectorIndex", "create_index", "load_index"]
+__all__ = ["ADAPTERS", "Allow", "Deny", "Filter", "Metric", "VectorIndex", "create_index", "load_index"]
 
 
 def create_index(name: str, **options: Any) -> VectorIndex:
@@ -57,6 +66,7 @@ def _adapter(name: str) -> type[VectorIndex]:
     try:
         module = import_module(f"zoo.index.{name}")
     except ModuleNotFoundError as error:
-        raise UserError(f"index {name!r} needs a missing package: pip install {error.name}") from None
+        what = f"'funnelzoo[{name}]'" if name in EXTRAS else error.name
+        raise UserError(f"index {name!r} needs a missing package: pip install {what}") from None
     adapter: type[VectorIndex] = getattr(module, ADAPTERS[name])
     return adapter

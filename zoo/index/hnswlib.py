@@ -15,16 +15,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zoo.index.base import VectorIndex, write
+from zoo.index.base import VectorIndex
+from zoo.index.files import write
 
 
 @dataclass(eq=False)
 class HnswlibIndex(VectorIndex):
     """HNSW graph; with one thread the same vectors always make the same graph.
 
-    Inner product is no distance, and a graph over it loses vectors: where all share a mean, as learned item
-    embeddings do, most cannot be reached. The graph is therefore made of vectors less their mean, which
-    shifts all scores of a query alike and so keeps their order.
+    A deleted node stays in the graph as a way to others, until there are more of them than of all else.
 
     Attributes:
         M: Neighbours per node.
@@ -45,24 +44,33 @@ class HnswlibIndex(VectorIndex):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for option, least in {"M": 2, "ef_construction": 1, "ef_search": 1, "threads": 1, "seed": 0}.items():
-            value = getattr(self, option)
-            if not isinstance(value, int) or value < least:
-                raise self._error(f"{option} must be an integer from {least} upwards, found {value!r}")
+        self._integers(M=2, ef_construction=1, ef_search=1, threads=1, seed=0)
 
     def _build(self) -> None:
-        graph = self._new_graph()
-        graph.init_index(len(self), self.M, self.ef_construction, self.seed)
-        rows = self._vectors
-        rows = rows - rows.mean(dim=0) if self.metric == "inner_product" else rows
-        graph.add_items(rows.cpu().numpy(), np.arange(len(self)), num_threads=self.threads)
-        self._graph = graph
+        self._graph = self._new_graph()
+        self._graph.init_index(len(self), self.M, self.ef_construction, self.seed)
+        self._insert(self._table.vectors, self._table.ids)
+
+    def _put(self, vectors: Tensor, ids: Tensor, old: Tensor) -> None:
+        room = self._graph.element_count + len(ids)
+        if room > self._graph.max_elements:
+            self._graph.resize_index(max(room, 2 * self._graph.max_elements))
+        self._insert(vectors, ids)
+        self._stale = self._graph.element_count - len(self)
+
+    def _insert(self, vectors: Tensor, ids: Tensor) -> None:
+        self._graph.add_items(self._centred(vectors), ids.cpu().numpy(), num_threads=self.threads)
+
+    def _drop(self, ids: Tensor) -> None:
+        for one in ids.tolist():
+            self._graph.mark_deleted(one)
+        self._stale = self._graph.element_count - len(self)
 
     def _search(self, queries: Tensor, k: int) -> Tensor:
         beam = max(k, self.ef_search)
         if beam >= len(self):
             # A beam as wide as the graph visits every node it can reach; a scan visits all, in less time.
-            return self._scan(queries, k)
+            return self._scanned(queries, k)
         self._graph.set_ef(beam)
         try:
             found = self._graph.knn_query(queries.cpu().numpy(), k, num_threads=self.threads)[0]
@@ -76,19 +84,22 @@ class HnswlibIndex(VectorIndex):
         hnswlib fails a whole batch for one of them; the others must find what they would find without it.
         """
         if len(queries) == 1:
-            return self._scan(queries, k)
+            return self._scanned(queries, k)
         return torch.cat([self._search(query, k) for query in torch.split(queries, 1)])
+
+    def _bytes(self) -> int:
+        return super()._bytes() + int(self._graph.index_file_size())
 
     def _save(self, folder: Path) -> None:
         write(folder / "graph.hnsw", lambda path: self._graph.save_index(str(path)))
 
     def _load(self, folder: Path) -> None:
-        graph = self._new_graph()
-        graph.load_index(str(folder / "graph.hnsw"), max_elements=len(self))
-        if graph.element_count != len(self):
-            raise ValueError(f"graph of {graph.element_count} nodes for {len(self)} vectors")
-        self._graph = graph
+        self._graph = self._new_graph()
+        self._graph.load_index(str(folder / "graph.hnsw"))
+        self._stale = self._graph.element_count - len(self)
+        if self._stale < 0:
+            raise ValueError(f"graph of {self._graph.element_count} nodes for {len(self)} vectors")
 
     def _new_graph(self) -> Any:
         space = "l2" if self.metric == "l2" else "ip"
-        return hnswlib.Index(space, self._vectors.shape[1])
+        return hnswlib.Index(space, self._table.vectors.shape[1])

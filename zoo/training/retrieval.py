@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from abc import abstractmethod
 from pathlib import Path
 from typing import ClassVar
@@ -17,7 +18,7 @@ from zoo.core.rows import Rows
 from zoo.core.schema import Schema
 from zoo.core.topk import is_member, search_beyond
 from zoo.core.types import Batch, Candidates, Request
-from zoo.index import VectorIndex, create_index
+from zoo.index import VectorIndex, create_index, load_index
 from zoo.losses import in_batch_softmax
 from zoo.training.module import ZooModel, write_text
 
@@ -96,10 +97,13 @@ class EmbeddingRetrieval(RetrievalModel):
 
     Attributes:
         index: Where item vectors are searched; replace it before `prepare`, the default is exact.
+        keep_index: Save the built index with the model, so that loading it takes no building; else only the
+            index's kind and options are saved.
     """
 
     temperature: float
     log_q: torch.nn.Module
+    keep_index: bool = False
 
     def __init__(self, schema: Schema, config: ModelConfig) -> None:
         super().__init__(schema, config)
@@ -149,37 +153,56 @@ class EmbeddingRetrieval(RetrievalModel):
         return cosine.masked_fill((ids == 0) | (ids == batch["item_id"][:, None]), -torch.inf)
 
     def save_extra(self, folder: Path) -> None:
-        """Adds `index.json`: name and options of the index, which `prepare` builds again."""
+        """Adds `index.json`: name and options of the index; and the folder `index` with `keep_index`."""
         write_text(folder / "index.json", json.dumps({"name": self.index.name, **self.index.options()}))
+        shutil.rmtree(folder / "index", ignore_errors=True)
+        if self.keep_index:
+            self.index.save(folder / "index")
 
     def load_extra(self, folder: Path) -> None:
-        """Takes the saved kind of index."""
-        self.index = create_index(**json.loads((folder / "index.json").read_text()))
+        """Takes the saved index, or its kind."""
+        self.keep_index = (folder / "index").exists()
+        described = json.loads((folder / "index.json").read_text())
+        self.index = load_index(folder / "index") if self.keep_index else create_index(**described)
 
     @torch.no_grad()
     def prepare(self, catalogue: Batch) -> None:
-        """Encodes all items and builds the index."""
+        """Encodes all items and builds the index, unless it was loaded and holds them already."""
         count = len(catalogue["item_id"])
         parts = [
             self.encode_item({name: x[i : i + ENCODE_CHUNK] for name, x in catalogue.items()})
             for i in range(0, count, ENCODE_CHUNK)
         ]
         self.vectors = F.normalize(torch.cat(parts), dim=1)
-        self.index.build(self.vectors[1:], torch.arange(1, count, device=self.vectors.device))
+        ids = torch.arange(1, count, device=self.vectors.device)
+        if not self.index.holds(self.vectors[1:], ids):
+            self.index.build(self.vectors[1:], ids)
 
     def item_vectors(self) -> Tensor:
         """`(n_items + 1, D)` of unit length."""
         return self.vectors
 
     def query(self, batch: Batch) -> Tensor:
-        """`(B, D)` of unit length: what is searched with."""
+        """`(B, D)` of unit length, so that an inner product is a cosine: what is searched with."""
         return F.normalize(self.encode_user(batch), dim=1)
 
     @torch.no_grad()
     def search(self, request: Request, k: int) -> tuple[Tensor, Tensor]:
         """The best `k` by cosine, as found by the index."""
-        # Of unit length, so that an inner product is the cosine too.
         return self.index.search(self.query(request.features), k)
+
+    @torch.no_grad()
+    def recall(self, request: Request, k: int, exclude: Tensor | None = None) -> Candidates:
+        """The best `k` items that are not excluded, which the index leaves out as it searches.
+
+        Args:
+            request: B requests.
+            k: Items wanted.
+            exclude: `(B, S)` item ids, 0 is padding.
+        """
+        if exclude is None or not exclude.shape[1]:
+            return super().recall(request, k)
+        return Candidates.of(*self.index.search(self.query(request.features), k, exclude))
 
     @torch.no_grad()
     def score(self, request: Request, ids: Tensor) -> Tensor:

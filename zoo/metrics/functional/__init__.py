@@ -13,6 +13,7 @@ from zoo.metrics.functional.diversity import (
     novelty,
 )
 from zoo.metrics.functional.ranking import (
+    Hits,
     hit_at_k,
     hits,
     mrr,
@@ -24,6 +25,7 @@ from zoo.metrics.functional.ranking import (
 )
 
 __all__ = [
+    "Hits",
     "auc",
     "auc_replicates",
     "category_entropy",

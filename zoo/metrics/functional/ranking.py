@@ -7,6 +7,8 @@ A target listed twice is one target, and an id ranked twice can hit only at its 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -41,10 +43,72 @@ def rank_by_score(scores: Tensor, k: int, exclude: Tensor | None = None) -> Tens
     return F.pad(ids.masked_fill(values == -torch.inf, 0), (0, k - ids.shape[1]))
 
 
+@dataclass(frozen=True, eq=False)
+class Hits:
+    """Which positions hit, found out once, from which every metric is read off at every cut-off.
+
+    Attributes:
+        found: `(B, K)` bool, True where a position holds a relevant item for the first time.
+        relevant: `(B,)` int64, how many different relevant items each user has.
+    """
+
+    found: Tensor
+    relevant: Tensor
+
+    @classmethod
+    def of(cls, ids: Tensor, targets: Tensor) -> Hits:
+        """From ranked `ids` `(B, K)` and `targets` `(B, T)`.
+
+        Works on pairs of user and item, padding left out: targets are padded to the most that anybody has,
+        and most users have few.
+        """
+        width = max((int(x.max()) for x in (ids, targets) if x.numel()), default=0) + 1
+        pairs = _distinct(_pairs(targets, width)[0])
+        ranked, place = _pairs(ids, width)
+        hit = _among(pairs, ranked)
+        ranked, place = ranked[hit], place[hit]
+        found = torch.zeros(ids.numel(), dtype=torch.bool, device=ids.device)
+        found[place[_first(ranked)]] = True
+        relevant = torch.bincount(pairs // width, minlength=len(targets))
+        return cls(found.view(ids.shape), relevant)
+
+    def recall(self, k: int) -> Tensor:
+        """`recall_at_k`."""
+        return self._count(k) / self.relevant
+
+    def precision(self, k: int) -> Tensor:
+        """`precision_at_k`."""
+        return self._defined(self._count(k) / k)
+
+    def hit(self, k: int) -> Tensor:
+        """`hit_at_k`."""
+        return self._defined((self._count(k) > 0).float())
+
+    def ndcg(self, k: int) -> Tensor:
+        """`ndcg_at_k`."""
+        _check_k(k)
+        found = self.found[:, :k].float()
+        discount = torch.arange(2, k + 2, device=found.device).log2().reciprocal()
+        ideal = F.pad(discount.cumsum(0), (1, 0))[self.relevant.clamp(max=k)]
+        return (found @ discount[: found.shape[1]]) / ideal
+
+    def mrr(self, k: int | None = None) -> Tensor:
+        """`mrr`."""
+        found = self.found[:, :k]
+        ranks = torch.arange(1, found.shape[1] + 1, device=found.device)
+        return self._defined(F.pad(found / ranks, (0, 1)).amax(dim=1))
+
+    def _count(self, k: int) -> Tensor:
+        _check_k(k)
+        return self.found[:, :k].sum(dim=1)
+
+    def _defined(self, values: Tensor) -> Tensor:
+        """`values` `(B,)` with NaN for users without a target."""
+        return values.masked_fill(self.relevant == 0, torch.nan)
+
+
 def hits(ids: Tensor, targets: Tensor) -> Tensor:
     """Which positions hold a relevant item for the first time.
-
-    Sorts and bisects the targets, so that no `(B, K, T)` comparison is held in memory.
 
     Args:
         ids: `(B, K)` ranked item ids.
@@ -53,62 +117,68 @@ def hits(ids: Tensor, targets: Tensor) -> Tensor:
     Returns:
         `(B, K)` bool.
     """
-    table = F.pad(targets, (0, 1)).sort(dim=1).values
-    spot = torch.searchsorted(table, ids.contiguous()).clamp(max=table.shape[1] - 1)
-    return (table.gather(1, spot) == ids) & (ids > 0) & ~_repeated(ids)
+    return Hits.of(ids, targets).found
 
 
 def num_relevant(targets: Tensor) -> Tensor:
     """How many different targets each user has, `(B,)` int64."""
-    return ((targets > 0) & ~_repeated(targets)).sum(dim=1)
+    return Hits.of(targets[:, :0], targets).relevant
 
 
 def recall_at_k(ids: Tensor, targets: Tensor, k: int) -> Tensor:
     """Share of the relevant items that are among the first `k`: hits / |relevant|."""
-    return _num_hits(ids, targets, k) / num_relevant(targets)
+    _check_k(k)
+    return Hits.of(ids[:, :k], targets).recall(k)
 
 
 def precision_at_k(ids: Tensor, targets: Tensor, k: int) -> Tensor:
     """Share of the first `k` positions that hit; positions that a short list leaves empty are misses."""
-    return _defined(_num_hits(ids, targets, k) / k, targets)
+    _check_k(k)
+    return Hits.of(ids[:, :k], targets).precision(k)
 
 
 def hit_at_k(ids: Tensor, targets: Tensor, k: int) -> Tensor:
     """1 where at least one relevant item is among the first `k`, else 0."""
-    return _defined((_num_hits(ids, targets, k) > 0).float(), targets)
+    _check_k(k)
+    return Hits.of(ids[:, :k], targets).hit(k)
 
 
 def ndcg_at_k(ids: Tensor, targets: Tensor, k: int) -> Tensor:
     """Binary-gain NDCG: discount 1 / log2(1 + rank), ideal list of min(k, |relevant|) hits."""
     _check_k(k)
-    found = hits(ids[:, :k], targets).float()
-    discount = torch.arange(2, k + 2, device=ids.device).log2().reciprocal()
-    ideal = F.pad(discount.cumsum(0), (1, 0))[num_relevant(targets).clamp(max=k)]
-    return (found @ discount[: found.shape[1]]) / ideal
+    return Hits.of(ids[:, :k], targets).ndcg(k)
 
 
 def mrr(ids: Tensor, targets: Tensor, k: int | None = None) -> Tensor:
     """1 / rank of the first hit among the first `k` (default: the whole list), 0 without a hit."""
-    found = hits(ids[:, :k], targets)
-    ranks = torch.arange(1, found.shape[1] + 1, device=ids.device)
-    return _defined(F.pad(found / ranks, (0, 1)).amax(dim=1), targets)
+    return Hits.of(ids[:, :k], targets).mrr()
 
 
-def _num_hits(ids: Tensor, targets: Tensor, k: int) -> Tensor:
-    _check_k(k)
-    return hits(ids[:, :k], targets).sum(dim=1)
+def _pairs(ids: Tensor, width: int) -> tuple[Tensor, Tensor]:
+    """One number for every user and item in `ids` `(B, L)`, row by row, and its place; padding left out."""
+    place = (ids.flatten() > 0).nonzero()[:, 0]
+    row = place // max(1, ids.shape[1])
+    return row * width + ids.flatten()[place], place
 
 
-def _repeated(ids: Tensor) -> Tensor:
-    """`(B, K)` bool, True where the same id stands at an earlier position."""
-    ordered, order = ids.sort(dim=1, stable=True)
-    before = F.pad(ordered, (1, 0), value=-1)[:, :-1]
-    return torch.zeros_like(ids, dtype=torch.bool).scatter(1, order, ordered == before)
+def _distinct(values: Tensor) -> Tensor:
+    """Each of `values` `(N,)` once, ascending."""
+    values = values.sort().values
+    return values[F.pad(values[1:] != values[:-1], (1, 0), value=True)[: len(values)]]
 
 
-def _defined(values: Tensor, targets: Tensor) -> Tensor:
-    """`values` `(B,)` with NaN for users without a target."""
-    return values.masked_fill(~(targets > 0).any(dim=1), torch.nan)
+def _first(values: Tensor) -> Tensor:
+    """`(N,)` bool, True where a value stands for the first time."""
+    ordered, order = values.sort(stable=True)
+    first = F.pad(ordered[1:] != ordered[:-1], (1, 0), value=True)[: len(values)]
+    return torch.zeros_like(first).scatter(0, order, first)
+
+
+def _among(ascending: Tensor, values: Tensor) -> Tensor:
+    """`(N,)` bool, whether each of `values` is one of `ascending`."""
+    # The last entry is for values above all.
+    spot = torch.searchsorted(ascending, values)
+    return F.pad(ascending, (0, 1), value=-1)[spot] == values
 
 
 def _check_k(k: int) -> None:

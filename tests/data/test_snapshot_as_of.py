@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 from hypothesis import given, settings
@@ -18,9 +19,10 @@ from tests.world import DAY, ROLES, START, Event, World, ordered, world
 from zoo.core.errors import UserError
 from zoo.core.types import Batch
 from zoo.data import snapshot as module
-from zoo.data import views
+from zoo.data import as_of
 from zoo.data.encode import Encoder
-from zoo.data.roles import FeatureConfig
+from zoo.data.log import Log
+from zoo.data.roles import FeatureConfig, SchemaConfig
 from zoo.data.snapshot import Snapshot
 from zoo.data.split import Events, Requests, every_event
 from zoo.data.store import Store
@@ -159,7 +161,7 @@ def test_every_event_is_served_as_if_it_were_asked_alone(which: int) -> None:
 def test_statistics_that_are_too_many_to_keep_are_looked_up(monkeypatch: pytest.MonkeyPatch) -> None:
     snapshot, index = at(world(5)), torch.tensor([3, 1, 4])
     kept = EventView(snapshot).batch(index)
-    monkeypatch.setattr(views, "MOST", 5)
+    monkeypatch.setattr(as_of, "MOST", 5)
     view = EventView(snapshot)
     assert view._as_of is None  # type: ignore[attr-defined]
     assert all(values.equal(kept[name]) for name, values in view.batch(index).items())
@@ -336,3 +338,16 @@ def test_a_store_without_statistics_is_as_it_was(tmp_path: Path) -> None:
 def test_json_holds_all_of_an_encoder() -> None:
     encoder = at(world(1)).encoder
     assert Encoder.from_json(encoder.to_json()) == encoder
+
+
+def test_a_log_without_users_counts_nothing_for_its_one_row() -> None:
+    table = pa.table({"item_id": ["a", "b", "a"], "time": [START, START + 1, START + 2]})
+    roles = SchemaConfig(statistics=StatisticsConfig(["all"]))
+    log = Log.of(table)
+    events = Events.of(log, roles)
+    snapshot = Snapshot.at(log, events, Encoder.fit(log, roles, torch.tensor([0])), START + 9)
+    batch = EventView(snapshot).batch(torch.arange(3))
+    assert batch["statistics_key"].tolist() == [-1] * 3 and not batch["user_count:all"].any()
+    found = snapshot.live(batch, torch.tensor([[1, 2]] * 3))  # type: ignore[misc]
+    assert (found["item_count:all"] > 0).tolist() == [[False, False], [True, False], [True, True]]
+    assert Store.of(snapshot).request([""]).features["statistics_key"].tolist() == [-1]

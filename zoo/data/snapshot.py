@@ -109,7 +109,7 @@ class Snapshot:
         batch |= {name: widened(values[requests.first]) for name, values in self.moments.items()}
         batch |= self._statistics(requests)
         batch |= self.as_of(requests) if known is None else known
-        batch |= {NOW: requests.time, KEY: requests.row} if self.statistics else {}
+        batch |= {NOW: requests.time, KEY: self._key(requests)} if self.statistics else {}
         for name in self.encoder.roles.histories:
             batch[f"history:{name}"] = self.history(requests, name, length or self.history_length)
             batch |= self.of_history(requests, name, length or self.history_length)
@@ -117,7 +117,11 @@ class Snapshot:
 
     def as_of(self, requests: Requests) -> Batch:
         """`(N,)` statistics of the users as of the requests, none where the dataset asks for none."""
-        return self.statistics.user(requests.row, requests.time) if self.statistics else {}
+        return self.statistics.user(self._key(requests), requests.time) if self.statistics else {}
+
+    def _key(self, requests: Requests) -> Tensor:
+        """`(N,)` whose statistics: nobody's where the log names no user and has all events in one row."""
+        return torch.full_like(requests.row, -1) if self.events.nameless else requests.row
 
     def of_history(self, requests: Requests, behaviour: str, length: int) -> Batch:
         """`(N, length)` features of each event of a history, and `time:<behaviour>` where ages need it."""
@@ -177,7 +181,7 @@ class Snapshot:
         if len(requests) > SAMPLE:
             drawn = torch.randperm(len(requests), generator=torch.Generator().manual_seed(0))[:SAMPLE]
             requests = requests.take(drawn.sort().values)
-        asked = {NOW: requests.time, KEY: requests.row}
+        asked = {NOW: requests.time, KEY: self._key(requests)}
         seen = self.as_of(requests) | self.live(asked, self.events.item[requests.stop - 1, None])
         return tuple(numeric(name, role, seen[name], of) for name, role, of in self.statistics.features)
 

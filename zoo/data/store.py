@@ -69,7 +69,7 @@ class Store:
         parts = (snapshot.encoder, snapshot.catalogue, padded, snapshot.rates, snapshot.history_length)
         if snapshot.statistics is None:
             return cls(*parts)
-        padded[KEY] = torch.cat([torch.tensor([-1]), row])
+        padded[KEY] = torch.cat([torch.tensor([-1]), torch.full_like(row, -1) if events.nameless else row])
         # Its own count, of what the snapshot knows and no more.
         known = events.known(snapshot.stop)
         return cls(*parts, Statistics.asked(names, events, snapshot.catalogue, known))

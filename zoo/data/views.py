@@ -11,15 +11,11 @@ import torch
 from torch import Tensor
 
 from zoo.core.types import Batch, Candidates, Request
+from zoo.data.as_of import AsOf
 from zoo.data.shown import Shown
 from zoo.data.snapshot import DAY, Snapshot
 from zoo.data.split import Requests, every_event, padded
 from zoo.data.values import widened
-
-MOST = 2**28
-"""Most numbers of statistics that an `EventView` keeps: 1 GiB, or 12 columns of 22 million events."""
-AT_ONCE = 2**18
-"""Events whose statistics are looked up at once, when all are."""
 
 
 class View(Protocol):
@@ -55,7 +51,7 @@ class EventView:
         counts = self.snapshot.events.flags[behaviour][requests.first]
         requests = requests.take(counts.nonzero().squeeze(1))
         object.__setattr__(self, "_requests", requests)
-        object.__setattr__(self, "_as_of", _AsOf.of(self.snapshot, requests))
+        object.__setattr__(self, "_as_of", AsOf.of(self.snapshot, requests))
 
     def __len__(self) -> int:
         return len(self._requests)  # type: ignore[attr-defined]
@@ -74,7 +70,7 @@ class EventView:
         """The events at `index`."""
         requests = self._requests.take(index)  # type: ignore[attr-defined]
         events = self.snapshot.events
-        as_of: _AsOf | None = self._as_of  # type: ignore[attr-defined]
+        as_of: AsOf | None = self._as_of  # type: ignore[attr-defined]
         known = as_of.batch(index) if as_of else None
         batch = self.snapshot.requests(requests, self.history_length, known)
         item = events.item[requests.first]
@@ -82,35 +78,6 @@ class EventView:
         batch |= {feature.name: self.snapshot.catalogue[feature.name][item] for feature in static}
         labels = {f"label:{name}": flag[requests.first].float() for name, flag in events.flags.items()}
         return batch | labels | {f"label:{name}": x[requests.first] for name, x in events.values.items()}
-
-
-@dataclass(frozen=True)
-class _AsOf:
-    """Statistics of all requests of a view, side by side: in the log's order they are soon found, and kept.
-
-    Attributes:
-        names: Of the columns.
-        numbers: `(N, columns)`.
-    """
-
-    names: list[str]
-    numbers: Tensor
-
-    @classmethod
-    def of(cls, snapshot: Snapshot, requests: Requests) -> _AsOf | None:
-        """None where there are no statistics, or more than is kept."""
-        features = snapshot.statistics.features if snapshot.statistics else ()
-        names = [name for name, role, _ in features if role == "user"]
-        if not names or len(names) * len(requests) > MOST:
-            return None
-        numbers = torch.empty(len(requests), len(names))
-        for rows in torch.arange(len(requests)).split(AT_ONCE):
-            numbers[rows] = torch.stack(list(snapshot.as_of(requests.take(rows)).values()), dim=1)
-        return cls(names, numbers)
-
-    def batch(self, index: Tensor) -> Batch:
-        """The rows at `index`."""
-        return dict(zip(self.names, self.numbers[index].unbind(1), strict=True))
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from safetensors.torch import load_file
 from tests.world import DAY, ROLES, START, Event, World, ordered, world
 from zoo.core.errors import UserError
 from zoo.core.types import Batch
-from zoo.data import snapshot as module
 from zoo.data import as_of
+from zoo.data import snapshot as module
 from zoo.data.encode import Encoder
 from zoo.data.log import Log
 from zoo.data.roles import FeatureConfig, SchemaConfig

@@ -27,7 +27,7 @@ from zoo.data.log import Log
 PUBLISHED = Path(__file__).parent / "published"
 CONFIGS = Path(__file__).parents[2] / "configs" / "datasets"
 PUBLIC = sorted(path.stem for path in CONFIGS.glob("*.yaml") if path.stem != "simulated")
-HERE = ["ml-1m", "ml-latest-small", "gowalla_m1", "movielens1m_m1", "diginetica", "s3rec_beauty"]
+HERE = ["ml-1m", "ml-1m-ctr", "ml-latest-small", "gowalla_m1", "movielens1m_m1", "diginetica", "s3rec_beauty"]
 HERE += ["lastfm_hetrec", "trivago"]
 
 
@@ -59,6 +59,7 @@ class Form:
 FORMS = [
     Form("ml-1m"),
     Form("ml-1m", "ml-1m_partial", "ml-1m"),
+    *(Form("ml-1m-ctr", files, "ml-1m-ctr") for files in ("ml-1m", "ml-1m_partial")),
     *(Form(name, "movielens_csv") for name in ("ml-latest-small", "ml-20m", "ml-32m")),
     *(Form(name, "item_lines") for name in ("gowalla_m1", "yelp18_m1", "amazonbooks_m1", "amazoncds_m1")),
     Form("movielens1m_m1", "item_lists"),

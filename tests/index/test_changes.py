@@ -173,4 +173,5 @@ def test_holding_the_same_vectors_is_noticed() -> None:
     assert index.holds(vectors.flip(0) * 3, torch.arange(20, 0, -1))
     assert not index.holds(vectors, torch.arange(2, 22))
     assert not index.holds(vectors[:19], torch.arange(1, 20))
+    assert not index.holds(vectors[:, :5], torch.arange(1, 21))
     assert not index.holds(vectors + drawn(20, 1) / 100, torch.arange(1, 21))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias, get_args
@@ -36,10 +37,7 @@ class Adapter(ABC):
     _stale: int = field(init=False, repr=False, default=0)
 
     def __post_init__(self) -> None:
-        valid = get_args(Metric)
-        if self.metric not in valid:
-            near = did_you_mean(str(self.metric), valid)
-            raise self._error(f"unknown metric {self.metric!r}{near}, expected one of {list(valid)}")
+        self._one_of("metric", get_args(Metric))
         self._table = VectorTable(torch.empty(0, 0), torch.empty(0, dtype=torch.int64))
 
     @abstractmethod
@@ -84,6 +82,13 @@ class Adapter(ABC):
 
     def _error(self, message: str) -> UserError:
         return UserError(f"index {self.name!r}: {message}")
+
+    def _one_of(self, option: str, valid: Sequence[str]) -> None:
+        """Checks that an option has one of its valid values."""
+        value = getattr(self, option)
+        if value not in valid:
+            near = did_you_mean(str(value), valid)
+            raise self._error(f"unknown {option} {value!r}{near}, expected one of {list(valid)}")
 
     def _integers(self, **least: int) -> None:
         """Checks that options are integers, each from its least value upwards."""

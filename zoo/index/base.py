@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from safetensors import SafetensorError
 from torch import Tensor
 
@@ -17,7 +16,7 @@ from zoo.index.adapter import Adapter, Array
 from zoo.index.fetch import over_fetch
 from zoo.index.files import read_index, write_index
 from zoo.index.filter import Filter
-from zoo.index.query import Query
+from zoo.index.query import Query, widened
 from zoo.index.scan import scan
 from zoo.index.table import VectorTable
 
@@ -119,8 +118,7 @@ class VectorIndex(Adapter):
         out, places = self._excluded(exclude, len(rows)), self._allowed(filter)
         positions, scores = self._ranked(self._find, Query(rows, min(k, len(self)), out, places))
         ids = self._table.ids[positions.clamp(min=0)].masked_fill(positions < 0, 0)
-        ids = F.pad(ids, (0, k - ids.shape[1]))
-        scores = F.pad(scores, (0, k - scores.shape[1]), value=-torch.inf)
+        ids, scores = widened(ids, scores, k, empty=0)
         self.stats["search_seconds"] += time.perf_counter() - started
         self.stats["queries"] += len(rows)
         device = queries.device if isinstance(queries, Tensor) else "cpu"
@@ -181,12 +179,13 @@ class VectorIndex(Adapter):
 
     def holds(self, vectors: Tensor, ids: Tensor) -> bool:
         """Whether exactly these `vectors` `(N, D)` are indexed under `ids` `(N,)`, up to rounding."""
-        rows, keys = self._pairs(vectors, ids)
-        here = VectorTable(rows, keys)
+        if len(ids) != len(self):
+            return False
         self._table.compact()
-        return here.ids.equal(self._table.ids) and torch.allclose(
-            here.vectors, self._table.vectors, atol=1e-6
-        )
+        mine, given = self._table, VectorTable(*self._pairs(vectors, ids))
+        if not given.ids.to(mine.ids.device).equal(mine.ids) or given.vectors.shape != mine.vectors.shape:
+            return False
+        return torch.allclose(given.vectors.to(mine.vectors.device), mine.vectors, atol=1e-6)
 
     def _rebuild(self) -> None:
         self._table.compact()

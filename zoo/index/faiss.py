@@ -14,7 +14,6 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
-from zoo.core.errors import did_you_mean
 from zoo.index.base import VectorIndex
 from zoo.index.files import write
 
@@ -58,9 +57,7 @@ class FaissIndex(VectorIndex):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.kind not in get_args(Kind):
-            near = did_you_mean(str(self.kind), get_args(Kind))
-            raise self._error(f"unknown kind {self.kind!r}{near}, expected one of {list(get_args(Kind))}")
+        self._one_of("kind", get_args(Kind))
         self._integers(lists=1, probes=1, M=2, ef_construction=1, ef_search=1, threads=1)
 
     def _build(self) -> None:

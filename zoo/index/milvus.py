@@ -22,7 +22,6 @@ from pymilvus import DataType, MilvusClient
 from pymilvus.exceptions import MilvusException
 from torch import Tensor
 
-from zoo.core.errors import did_you_mean
 from zoo.index.base import VectorIndex
 
 Kind = Literal["flat", "hnsw"]
@@ -66,9 +65,7 @@ class MilvusIndex(VectorIndex):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.kind not in get_args(Kind):
-            near = did_you_mean(str(self.kind), get_args(Kind))
-            raise self._error(f"unknown kind {self.kind!r}{near}, expected one of {list(get_args(Kind))}")
+        self._one_of("kind", get_args(Kind))
         if self.path is not None and self.uri is not None:
             raise self._error("has both a path and a uri: an embedded Milvus has a path, a server a uri")
         if self.path is not None and not self.path.endswith(".db"):
@@ -95,6 +92,9 @@ class MilvusIndex(VectorIndex):
         self._client.create_collection(name, schema=schema, consistency_level="Strong")
         # Not waited for, as there is nothing to index yet.
         self._client.create_index(name, index, sync=False)
+        # Released, or an embedded Milvus would index behind our back while it is searched without; loading
+        # waits for it.
+        self._client.release_collection(name)
         self._insert(self._client.insert, self._table.vectors, self._table.ids)
         # What is not flushed is searched without the index.
         self._client.flush(name)

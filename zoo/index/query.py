@@ -63,6 +63,13 @@ def by_score(query: Query, vectors: Tensor, metric: Metric, positions: Tensor) -
         scores = (rows @ query.vectors[:, :, None])[:, :, 0]
     scores = scores.masked_fill(positions < 0, -torch.inf)
     scores, order = scores.sort(dim=1, descending=True, stable=True)
-    positions, room = positions.gather(1, order[:, : query.k]), (0, max(0, query.k - scores.shape[1]))
+    return widened(positions.gather(1, order[:, : query.k]), scores[:, : query.k], query.k, empty=-1)
+
+
+def widened(places: Tensor, scores: Tensor, k: int, empty: int) -> tuple[Tensor, Tensor]:
+    """Both `(B, W)` as `(B, k)`, with `empty` and -inf beyond what there is."""
+    room = (0, k - places.shape[1])
+    if not room[1]:
+        return places, scores
     pad = torch.nn.functional.pad
-    return pad(positions, room, value=-1), pad(scores[:, : query.k], room, value=-torch.inf)
+    return pad(places, room, value=empty), pad(scores, room, value=-torch.inf)

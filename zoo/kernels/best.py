@@ -13,6 +13,7 @@ from numba import njit
 
 LAST = np.uint64(0xFFFFFFFF)
 HALF = np.uint64(32)
+SMALL = 12
 
 
 @njit(nogil=True)
@@ -34,27 +35,58 @@ def value_of(candidate: Any) -> Any:
 
 
 @njit(nogil=True)
+def split(buffer: Any, first: Any, last: Any) -> Any:
+    """Moves the larger of the numbers `first:last` before a pivot, the others behind it: where it is then.
+
+    Every number is moved, whether it has to be or not: no branch hangs on what cannot be foreseen.
+    """
+    middle = (first + last) // 2
+    buffer[middle], buffer[last - 1] = buffer[last - 1], buffer[middle]
+    pivot, store = buffer[last - 1], first
+    for place in range(first, last - 1):
+        number = buffer[place]
+        buffer[place] = buffer[store]
+        buffer[store] = number
+        store += number > pivot
+    buffer[last - 1] = buffer[store]
+    buffer[store] = pivot
+    return store
+
+
+@njit(nogil=True)
 def select(buffer: Any, size: Any, k: Any) -> None:
-    """Moves the `k` largest of the first `size` numbers to the front, in no order (Hoare's quickselect)."""
-    low, high = 0, size - 1
-    while low < high:
-        pivot = buffer[(low + high) // 2]
-        left, right = low, high
-        while left <= right:
-            while buffer[left] > pivot:
-                left += 1
-            while buffer[right] < pivot:
-                right -= 1
-            if left <= right:
-                buffer[left], buffer[right] = buffer[right], buffer[left]
-                left += 1
-                right -= 1
-        if k - 1 <= right:
-            high = right
-        elif k - 1 >= left:
-            low = left
+    """Moves the `k` largest of the first `size` numbers to the front, in no order (quickselect)."""
+    first, last = 0, size
+    while last - first > 1:
+        pivot = split(buffer, first, last)
+        if pivot < k:
+            first = pivot + 1
         else:
-            break
+            last = pivot
+
+
+@njit(nogil=True)
+def order(buffer: Any, size: Any) -> None:
+    """Sorts the first `size` numbers, largest first (quicksort, small parts by insertion)."""
+    stack = np.empty((64, 2), np.int64)
+    stack[0, 0], stack[0, 1], depth = 0, size, 1
+    while depth > 0:
+        depth -= 1
+        first, last = stack[depth]
+        while last - first > SMALL:
+            pivot = split(buffer, first, last)
+            # The larger part waits, so that the stack stays as deep as the logarithm of the size.
+            if pivot - first > last - pivot:
+                stack[depth, 0], stack[depth, 1], first = first, pivot, pivot + 1
+            else:
+                stack[depth, 0], stack[depth, 1], last = pivot + 1, last, pivot
+            depth += 1
+        for place in range(first + 1, last):
+            number = buffer[place]
+            while place > first and buffer[place - 1] < number:
+                buffer[place] = buffer[place - 1]
+                place -= 1
+            buffer[place] = number
 
 
 @njit(nogil=True)
@@ -91,21 +123,10 @@ def push(buffers: Any, sizes: Any, floor: Any, row: Any, candidate: Any) -> None
 
 @njit(nogil=True)
 def settle(buffer: Any, size: Any, k: Any) -> Any:
-    """Leaves the best `k` at the front, best first (Shell's sort): how many there are."""
+    """Leaves the best `k` at the front, best first: how many there are."""
     trimmed(buffer, size, k)
-    size = min(size, k)
-    gap = 1
-    while gap < size // 3:
-        gap = 3 * gap + 1
-    while gap > 0:
-        for place in range(gap, size):
-            candidate = buffer[place]
-            while place >= gap and buffer[place - gap] < candidate:
-                buffer[place] = buffer[place - gap]
-                place -= gap
-            buffer[place] = candidate
-        gap //= 3
-    return size
+    order(buffer, min(size, k))
+    return min(size, k)
 
 
 def unpacked(lists: Any) -> tuple[Any, Any, Any]:

@@ -30,13 +30,13 @@ def count_pairs(first: int, step: int, by_item: Any, by_user: Any, scales: Any, 
         by_item: `(I + 1,)` offsets, `(E,)` users, `(E,)` where the pair lies by user.
         by_user: `(U + 1,)` offsets, `(E,)` items, `(U,)` weight of a user's votes.
         scales: `(I,)` factor of the item that keeps, `(I,)` of the one that is kept, `(I,)` ids.
-        sums: `(I,)` zeros, left as zeros, and `(I,)` room for the items met.
+        sums: `(I,)` zeros, left as zeros; room for the items met and for candidates.
         kept: Lists of candidates: buffers `(I, 2k)`, sizes `(I,)` and floors `(I,)`.
     """
     item_offsets, users, places = by_item
     user_offsets, items, weights = by_user
     own, others, ids = scales
-    together, met = sums
+    together, met, candidates = sums
     buffers, sizes, floor = kept
     count, mean = len(ids), len(items) / max(1, len(weights))
     for item in range(first, count, step):
@@ -49,24 +49,27 @@ def count_pairs(first: int, step: int, by_item: Any, by_user: Any, scales: Any, 
             if few:
                 for place in range(places[e] + 1, user_offsets[user + 1]):
                     other = items[place]
-                    if together[other] == 0:
-                        met[found] = other
-                        found += 1
+                    met[found] = other
+                    found += together[other] == 0
                     together[other] += weight
             else:
                 for place in range(places[e] + 1, user_offsets[user + 1]):
                     together[items[place]] += weight
+        size = 0
         for n in range(found if few else count - item - 1):
             other = np.int64(met[n]) if few else item + 1 + n
             votes = together[other]
             if votes > 0:
                 together[other] = 0
-                candidate = pack(votes * own[item] * others[other], ids[other])
-                if candidate > floor[item]:
-                    push(buffers, sizes, floor, item, candidate)
+                candidates[size] = pack(votes * own[item] * others[other], ids[other])
+                size += candidates[size] > floor[item]
                 candidate = pack(votes * own[other] * others[item], ids[item])
                 if candidate > floor[other]:
                     push(buffers, sizes, floor, other, candidate)
+        k = buffers.shape[1] // 2
+        trimmed(candidates, size, k)
+        for n in range(min(size, k)):
+            push(buffers, sizes, floor, item, candidates[n])
 
 
 @njit(nogil=True)
@@ -131,7 +134,7 @@ def nearest(offsets: Any, users: Any, weights: Any, own: Any, others: Any, k: in
 
 
 def _sums(count: int) -> Any:
-    return np.zeros(count, np.float32), np.empty(count, np.uint32)
+    return np.zeros(count, np.float32), np.empty(count + 1, np.uint32), np.empty(count, np.uint64)
 
 
 def _lists(count: int, k: int) -> Any:

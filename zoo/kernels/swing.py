@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from zoo.kernels.best import pack, push, select, settle, unpacked
+from zoo.kernels.best import pack, select, settle, unpacked
 from zoo.kernels.threads import in_threads, ranges
 
 ITEMS = 64
@@ -147,21 +147,20 @@ def swing_rows(
     count, k = kept.shape
     index, met, sums = np.zeros(count, np.uint32), np.empty(count, np.uint32), np.empty(count, np.float32)
     likes, hashes = np.empty((count, most), np.uint8), np.empty(max(1, sizes.max()), np.uint64)
-    buffers, size, floor = np.empty((1, 2 * k), np.uint64), np.zeros(1, np.int64), np.zeros(1, np.uint64)
+    candidates = np.empty(count, np.uint64)
     for item in rows:
         n = sizes[item]
         chosen, floors[item] = sample(item, likers[starts[item] : starts[item] + n], keys, most, seed, hashes)
         found = swing_row(chosen, by_user, weights, alpha, (index, met, likes), sums)
         # What was drawn stands for all pairs of users.
         factor = own[item] * (n * (n - 1) / max(1, len(chosen) * (len(chosen) - 1)))
-        size[0], floor[0] = 0, 0
+        size = 0
         for m in range(found):
-            if sums[m] > 0 and met[m] != item:
-                candidate = pack(np.float32(factor * sums[m] * others[met[m]]), met[m])
-                if candidate > floor[0]:
-                    push(buffers, size, floor, 0, candidate)
-        best = settle(buffers[0], size[0], k)
-        kept[item, :best], kept[item, best:] = buffers[0, :best], 0
+            similarity = np.float32(factor * sums[m] * others[met[m]])
+            candidates[size] = pack(similarity, met[m])
+            size += similarity > 0 and met[m] != item
+        best = settle(candidates, size, k)
+        kept[item, :best], kept[item, best:] = candidates[:best], 0
 
 
 def swing(

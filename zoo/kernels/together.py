@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from zoo.kernels.best import pack, push, settle
+from zoo.kernels.best import pack, settle, value_of
 from zoo.kernels.rows import grown
 
 EMPTY = 8
@@ -140,21 +140,18 @@ def mark(item: Any, before: Any, own: Any, others: Any, floors: Any, table: Any,
 def keep_best(rows: Any, tables: Any, pairs: Any, own: Any, others: Any, kept: Any, floors: Any) -> None:
     """Writes the best neighbours of some items to `kept` `(I, k)`, packed, their worst to `floors`."""
     keys, counts = pairs
-    k = kept.shape[1]
-    buffers, sizes, floor = np.empty((1, 2 * k), np.uint64), np.zeros(1, np.int64), np.zeros(1, np.uint64)
+    count, k = kept.shape
+    candidates = np.empty(count, np.uint64)
     for row in rows:
-        sizes[0], floor[0] = 0, 0
+        size = 0
         for slot in range(tables[0, row], tables[0, row] + tables[1, row]):
             if keys[slot] != 0:
                 similarity = np.float32(counts[slot]) * own[row] * others[keys[slot]]
-                candidate = pack(similarity, keys[slot])
-                if candidate > floor[0] and similarity > 0:
-                    push(buffers, sizes, floor, 0, candidate)
-        best = settle(buffers[0], sizes[0], k)
-        kept[row, :best], kept[row, best:] = buffers[0, :best], 0
-        floors[row] = 0
-        if best == k:
-            floors[row] = np.uint32(buffers[0, k - 1] >> np.uint64(32)).view(np.float32)
+                candidates[size] = pack(similarity, keys[slot])
+                size += similarity > 0
+        best = settle(candidates, size, k)
+        kept[row, :best], kept[row, best:] = candidates[:best], 0
+        floors[row] = value_of(candidates[k - 1]) if best == k else np.float32(0)
 
 
 class Together:

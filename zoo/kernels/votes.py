@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from zoo.kernels.best import id_of, pack, push, settle, value_of
+from zoo.kernels.best import id_of, pack, settle, value_of
 from zoo.kernels.threads import in_threads, ranges
 
 REQUESTS = 16
@@ -26,9 +26,8 @@ def add_votes(history: Any, weights: Any, table: Any, sums: Any, met: Any) -> in
             continue
         for place in range(starts[seed], stops[seed]):
             target = targets[place]
-            if sums[target] == 0:
-                met[found] = target
-                found += 1
+            met[found] = target
+            found += sums[target] == 0
             sums[target] += weight * similarities[place]
     return found
 
@@ -37,31 +36,27 @@ def add_votes(history: Any, weights: Any, table: Any, sums: Any, met: Any) -> in
 def best_by_votes(first: int, last: int, asked: Any, table: Any, count: int, ids: Any, scores: Any) -> None:
     """Writes the best items of the requests `first:last` to `ids` and `scores` `(B, k)`, best first."""
     histories, weights, excluded = asked
-    k = ids.shape[1]
-    sums, met = np.zeros(count), np.empty(count, np.uint32)
-    buffers, sizes, floor = np.empty((1, 2 * k), np.uint64), np.zeros(1, np.int64), np.zeros(1, np.uint64)
+    sums, met = np.zeros(count), np.empty(count + 1, np.uint32)
+    candidates = np.empty(count, np.uint64)
     for row in range(first, last):
         found = add_votes(histories[row], weights[row], table, sums, met)
         for item in excluded[row]:
             sums[item] = 0
         sums[0] = 0
-        sizes[0], floor[0] = 0, 0
+        size = 0
         for n in range(found):
-            votes = sums[met[n]]
+            candidates[size] = pack(sums[met[n]], met[n])
+            size += sums[met[n]] > 0
             sums[met[n]] = 0
-            if votes > 0:
-                candidate = pack(votes, met[n])
-                if candidate > floor[0]:
-                    push(buffers, sizes, floor, 0, candidate)
-        for place in range(settle(buffers[0], sizes[0], k)):
-            ids[row, place], scores[row, place] = id_of(buffers[0, place]), value_of(buffers[0, place])
+        for place in range(settle(candidates, size, ids.shape[1])):
+            ids[row, place], scores[row, place] = id_of(candidates[place]), value_of(candidates[place])
 
 
 @njit(nogil=True)
 def votes_of(first: int, last: int, asked: Any, table: Any, count: int, ids: Any, scores: Any) -> None:
     """Writes the votes for `ids` `(B, K)` to `scores`, of the requests `first:last`."""
     histories, weights = asked
-    sums, met = np.zeros(count), np.empty(count, np.uint32)
+    sums, met = np.zeros(count), np.empty(count + 1, np.uint32)
     for row in range(first, last):
         found = add_votes(histories[row], weights[row], table, sums, met)
         for place in range(ids.shape[1]):

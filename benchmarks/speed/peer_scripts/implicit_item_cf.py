@@ -1,0 +1,34 @@
+"""`implicit`'s CosineRecommender on saved likes: seconds and memory as JSON, neighbours and lists as files.
+
+Runs in a venv of its own: `python implicit_item_cf.py FOLDER K N THREADS`.
+"""
+
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from implicit.nearest_neighbours import CosineRecommender
+from scipy.sparse import csr_matrix
+
+folder, k, n, threads = Path(sys.argv[1]), *map(int, sys.argv[2:5])
+user, item = np.load(folder / "user.npy"), np.load(folder / "item.npy")
+likes = csr_matrix((np.ones(len(user), np.float32), (user, item)))
+likes.sum_duplicates()
+del user, item
+# It counts the item itself among the K.
+model = CosineRecommender(K=k + 1, num_threads=threads)
+started = time.perf_counter()
+model.fit(likes, show_progress=False)
+fitted = time.perf_counter()
+ids, _ = model.recommend(np.arange(likes.shape[0]), likes, N=n, filter_already_liked_items=True)
+done = time.perf_counter()
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+similar = model.similarity.tocsr()
+np.save(folder / "peer_offsets.npy", similar.indptr)
+np.save(folder / "peer_neighbours.npy", similar.indices)
+np.save(folder / "peer_similarities.npy", similar.data)
+np.save(folder / "peer_lists.npy", ids)
+print(json.dumps({"fit": fitted - started, "recommend": done - fitted, "peak_gib": peak}))

@@ -1,8 +1,8 @@
 """Seconds of training until a recall@20 on the validation part, beside implicit and RecBole.
 
 Needs the real data (`ZOO_DATA`). Each side trains until the first pass that reaches the level; measuring is
-not on the clock, nor is preparing the log. Ours is a fit by the harness of as many epochs as it takes, with its
-start from the spectrum. A peer that does not reach the level in its passes is out of the race.
+not on the clock, nor is preparing the log. Ours is a fit by the harness of as many epochs as it takes,
+its start from the spectrum included. A peer that does not reach the level in its passes is out of the race.
 """
 
 from __future__ import annotations

@@ -58,4 +58,5 @@ class Race:
 def _of_users(pairs: Array, start: int, stop: int) -> Array:
     """The pairs of users `start` to `stop`, counted from `start`."""
     own = pairs[(pairs[:, 0] >= start) & (pairs[:, 0] < stop)]
-    return own - np.array([start, 0])
+    moved: Array = own - np.array([start, 0])
+    return moved

@@ -97,11 +97,9 @@ def test_the_nearest_positives_are_kept() -> None:
 def test_a_fixed_share_is_history() -> None:
     view = training_view(world(3).snapshot(CUT, history_length=40), Rows(unit="sets", history_share=0.5))
     batch = all_of(view)
-    sizes = [
-        (int((batch[name][row] > 0).sum()) for name in ("history:watch", "item_id"))
-        for row in range(len(view))
-    ]
-    assert [tuple(size) for size in sizes] == [(len(x) // 2, len(x) - len(x) // 2) for x in known(world(3))]
+    history, positives = ((batch[name] > 0).sum(1).tolist() for name in ("history:watch", "item_id"))
+    expected = [(len(items) // 2, len(items) - len(items) // 2) for items in known(world(3))]
+    assert list(zip(history, positives, strict=True)) == expected
 
 
 def test_the_cut_is_anywhere_with_the_same_chance() -> None:

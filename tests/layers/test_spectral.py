@@ -28,4 +28,7 @@ def test_they_span_what_the_leading_singular_vectors_span(users: int, items: int
     assert kept == pytest.approx(np.square(strength[:rank]).sum(), rel=0.01)
     width = min(dim, users, items + 1)
     np.testing.assert_allclose(found.T[:rank] @ found[:, :rank], np.eye(rank), atol=1e-3)
+    torch.manual_seed(0)
+    scaled = spectral_items(torch.from_numpy(user), torch.from_numpy(item), items, dim, 0.5).numpy()
+    np.testing.assert_allclose(np.linalg.norm(scaled, axis=0)[:rank], np.sqrt(strength[:rank]), rtol=0.05)
     assert not found[[0, 2]].any() and not found[:, width:].any()

@@ -119,6 +119,20 @@ def test_positives_weigh_as_the_batch_says() -> None:
     assert plain.loss(rows).item() != pytest.approx(plain.loss(rows | {"weight": torch.ones(12)}).item())
 
 
+def test_the_more_a_user_did_the_less_each_positive_weighs() -> None:
+    model, batch = setting(negatives="uniform", rows="sets", activity_power=0.5)
+    alone = setting(negatives="uniform", rows="sets")[0]
+    alone.load_weights(model.state_dict())
+    counts = (batch["item_id"] > 0).sum(1)
+    each = [
+        alone.loss({k: x if k.startswith("negative:") else x[i : i + 1] for k, x in batch.items()}).item()
+        for i in range(len(counts))
+    ]
+    # The mean over a user's positives counts as often as there are, and each to the power.
+    expected = np.average(each, weights=(counts * counts**-0.5).numpy())
+    assert model.loss(batch).item() == pytest.approx(expected, rel=1e-5)
+
+
 def test_a_task_learns_from_its_own_positives() -> None:
     model, batch = setting(tasks={"watch": 1.0, "like": 0.5}, negatives="uniform")
     liked = (batch["label:like"] > 0).nonzero().squeeze(1)

@@ -68,15 +68,25 @@ class UserView:
         size = stop - start
         share = torch.rand(len(size)) if self.history_share is None else self.history_share
         kept = (share * size).long().clamp(max=size - 1)
-        # Places of the chosen events, +1 as 0 is padding.
-        events = padded(self._chosen + 1, start, stop)  # type: ignore[attr-defined]
-        if not self.ordered:
-            events = _shuffled(events)
+        events = self._events(start, stop)
         place = torch.arange(events.shape[1])
         before = events.masked_fill(place >= kept[:, None], 0)
         after = _from(events, kept, self.n_positives)
         batch = self._request(user, after, kept) if self.ordered else self._part(user, before, kept)
         return batch | self._positives(after)
+
+    def _events(self, start: Tensor, stop: Tensor) -> Tensor:
+        """`(B, L)` places of the chosen events, +1 as 0 is padding; in a random order if they have none."""
+        chosen: Tensor = self._chosen  # type: ignore[attr-defined]
+        if self.ordered:
+            return padded(chosen + 1, start, stop)
+        size = stop - start
+        last = size.cumsum(0)
+        row = torch.repeat_interleave(size)
+        flat = chosen[torch.arange(len(row)) + (start - last + size)[row]] + 1
+        # Sorted flat, as most of the matrix is padding where a few users did much more than the others.
+        order = (row + torch.rand(len(row), dtype=torch.float64)).argsort()
+        return padded(flat[order], last - size, last)
 
     def _request(self, user: Tensor, after: Tensor, kept: Tensor) -> Batch:
         """All that was known just before the first positive, by `Snapshot.requests`."""
@@ -108,11 +118,6 @@ class UserView:
         """Histories without the columns that are padding in every row."""
         names = [f"history:{name}" for name in self.snapshot.encoder.roles.histories]
         return batch | {name: batch[name][:, : int((batch[name] > 0).sum(1).max())] for name in names}
-
-
-def _shuffled(events: Tensor) -> Tensor:
-    """Each row in a random order, padding behind."""
-    return events.gather(1, torch.rand(events.shape).masked_fill(events == 0, 2).argsort(dim=1))
 
 
 def _from(events: Tensor, start: Tensor, count: int | None) -> Tensor:

@@ -11,7 +11,7 @@ ROUNDS, SPARE = 6, 16
 """Rounds and spare dimensions of the subspace iteration; the wanted ones are exact to about a per cent."""
 
 
-def spectral_items(user: Tensor, item: Tensor, n_items: int, dim: int) -> Tensor:
+def spectral_items(user: Tensor, item: Tensor, n_items: int, dim: int, power: float = 0.0) -> Tensor:
     """`(n_items + 1, dim)` leading right singular vectors of the normalised matrix of users and items.
 
     An event of user u and item i is 1 / sqrt(events of u · events of i). The inner product of such vectors is
@@ -24,9 +24,10 @@ def spectral_items(user: Tensor, item: Tensor, n_items: int, dim: int) -> Tensor
         item: `(E,)` item ids from 1 on.
         n_items: Of the catalogue.
         dim: Vectors wanted; there are at most as many as items or users, and the rest are 0.
+        power: Each is scaled by its singular value to this power.
 
     Returns:
-        Orthonormal columns, the strongest first; rows of padding and of items without events are 0.
+        Orthogonal columns, the strongest first; rows of padding and of items without events are 0.
     """
     users = int(user.max()) + 1 if len(user) else 1
     degree_u = torch.bincount(user, minlength=users).clamp(min=1).float()
@@ -40,9 +41,9 @@ def spectral_items(user: Tensor, item: Tensor, n_items: int, dim: int) -> Tensor
         basis = turned @ (matrix @ torch.linalg.qr(basis).Q)
     basis = torch.linalg.qr(basis).Q
     image = matrix @ basis
-    turn = torch.linalg.eigh(image.T @ image).eigenvectors.flip(1)
+    squares, turn = (x.flip(-1) for x in torch.linalg.eigh(image.T @ image))
     vectors = torch.zeros(n_items + 1, dim)
-    vectors[:, : min(dim, width)] = (basis @ turn)[:, :dim]
+    vectors[:, : min(dim, width)] = (basis @ turn * squares.clamp(min=0).pow(power / 2))[:, :dim]
     vectors[torch.bincount(item, minlength=n_items + 1) == 0] = 0
     return vectors
 

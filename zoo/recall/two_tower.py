@@ -42,6 +42,7 @@ class TwoTowerConfig(ContrastConfig):
         dropout: In both towers.
         init: Of the item embeddings: `random`, or `spectral` from the leading singular vectors of who chose
             what, with towers that change nothing at first. It is done once, before the first fit.
+        spectral_power: Of the singular value by which each of them is scaled.
         tasks: One pair of vectors for each of these tasks, and what its cosine weighs in the score; none for
             one pair that learns from all positives.
         behaviours: Histories that the user tower averages, one mean each; none for a tower of features alone.
@@ -60,6 +61,7 @@ class TwoTowerConfig(ContrastConfig):
     hidden: list[int] = field(default_factory=lambda: [64])
     dropout: float = 0.1
     init: Literal["random", "spectral"] = "random"
+    spectral_power: float = 0.5
     tasks: dict[str, float] = field(default_factory=dict)
     behaviours: list[str] = field(default_factory=lambda: ["watch"])
     history_length: int = 50
@@ -135,9 +137,10 @@ class TwoTower(EmbeddingRetrieval):
         """Starts a fresh model from the spectrum, if that is its `init`."""
         if self.config.init == "random" or self.begun:
             return
-        vectors = spectral_items(user, item, self.schema.n_items, self.table.embedding_dim)
+        dim, power = self.table.embedding_dim, self.config.spectral_power
+        vectors = spectral_items(user, item, self.schema.n_items, dim, power)
         there = vectors.any(dim=1)
-        scale = INIT_STD * self.table.embedding_dim**0.5 / vectors[there].norm(dim=1).mean()
+        scale = INIT_STD * dim**0.5 / vectors[there].norm(dim=1).mean()
         self.table.weight[there] = (vectors[there] * scale).to(self.table.weight)
         self.begun.fill_(True)
 

@@ -52,6 +52,8 @@ class ContrastConfig(ModelConfig):
             weighs 1.
         positive_power: An event weighs its item's popularity to minus this power: above 0, hot items are
             down-sampled and cold ones up-sampled, in expectation.
+        activity_power: A positive weighs the number of positives of its row to minus this power: 0 weighs
+            all positives the same, 1 all users of `users` or `sets`.
         rows: `events`, `users` or `sets` (for logs without order): see `zoo.core.rows.Rows`.
         history_share: Part of a user's events that is the history in a row of `users` or `sets`; None for a
             part drawn anew each time.
@@ -68,6 +70,7 @@ class ContrastConfig(ModelConfig):
     sigma: float = 10.0
     negative_weight: float = 3.0
     positive_power: float = 0.0
+    activity_power: float = 0.0
     rows: Unit = "events"
     history_share: float | None = None
     n_positives: int | None = None

@@ -157,13 +157,17 @@ class Contrasting:
             return None
         return _of_tasks(encode({name: batch[f"hard:{name}"] for name in self.features}), self.tasks)
 
-    def _weight(self, batch: Batch, pool: Pool, part: int) -> Tensor | None:
-        """`(E,)` of the positives: by popularity, and none of what is no positive of the task."""
-        weight = pool.of_positives(batch, "weight") if "weight" in batch else None
-        if not self.tasks:
-            return weight
-        label = (pool.of_positives(batch, f"label:{self.tasks[part]}") > 0).float()
-        return label if weight is None else weight * label
+    def _weight(self, batch: Batch, pool: Pool, part: int) -> Tensor:
+        """`(E,)` of the positives: by popularity and activity, 0 of what is no positive of the task."""
+        weight = torch.ones(len(pool.row), device=pool.row.device)
+        if "weight" in batch:
+            weight = weight * pool.of_positives(batch, "weight")
+        if self.tasks:
+            weight = weight * (pool.of_positives(batch, f"label:{self.tasks[part]}") > 0)
+        if self.config.activity_power:
+            active = torch.bincount(pool.row)[pool.row]
+            weight = weight * active.to(weight.dtype).pow(-self.config.activity_power)
+        return weight
 
 
 def _columns(values: Tensor, batch: Batch | None = None) -> Tensor:

@@ -92,7 +92,8 @@ def measure(options: Options) -> dict[str, float | str]:
 def export(dataset: str, level: float, folder: Path) -> World:
     """The dataset with its validation part held back, for us and, as pairs in files, for the peers."""
     from benchmarks.datasets import load_config, prepare
-    from benchmarks.protocols import CandidatesConfig, FixedSplit, ProtocolConfig
+    from benchmarks.protocols import CandidatesConfig, ProtocolConfig
+    from benchmarks.split_configs import FixedSplit
     from benchmarks.world import World
 
     config = load_config(CONFIGS / "datasets" / f"{dataset}.yaml")

@@ -158,7 +158,7 @@ def swing_rows(
         for m in range(found):
             similarity = np.float32(factor * sums[m] * others[met[m]])
             candidates[size] = pack(similarity, met[m])
-            size += similarity > 0 and met[m] != item
+            size += int(similarity > 0 and met[m] != item)
         best = settle(candidates, size, k)
         kept[item, :best], kept[item, best:] = candidates[:best], 0
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from zoo.core.config import demand
 from zoo.core.errors import UserError
+from zoo.layers.experts import Experts, Gate, mixed
 from zoo.layers.mlp import MLP
 
 
@@ -147,7 +148,7 @@ class MMoE(MixtureHeads):
 
     def share(self, config: HeadConfig, dim: int) -> None:
         """Experts and gates."""
-        self.experts = Experts(config.experts, dim, config)
+        self.experts = Experts(config.experts, dim, config.hidden, config.dropout)
         self.gates = nn.ModuleDict(
             {task: Gate(dim, config.experts, config.gate_dropout) for task in self.tasks}
         )
@@ -201,9 +202,9 @@ class Extraction(nn.Module):
 
     def __init__(self, config: HeadConfig, tasks: Sequence[str], dim: int, last: bool) -> None:
         super().__init__()
-        own, shared = config.task_experts, config.experts
-        self.own = nn.ModuleDict({task: Experts(own, dim, config) for task in tasks})
-        self.shared = Experts(shared, dim, config)
+        own, shared, mlp = config.task_experts, config.experts, (config.hidden, config.dropout)
+        self.own = nn.ModuleDict({task: Experts(own, dim, *mlp) for task in tasks})
+        self.shared = Experts(shared, dim, *mlp)
         self.gates = nn.ModuleDict({task: Gate(dim, own + shared, config.gate_dropout) for task in tasks})
         total = own * len(tasks) + shared
         self.shared_gate = None if last else Gate(dim, total, config.gate_dropout)
@@ -220,42 +221,3 @@ class Extraction(nn.Module):
             experts = torch.cat([*own.values(), shared], dim=-2)
             out[SHARED] = mixed(self.shared_gate(parts[SHARED]), experts)
         return out
-
-
-class Experts(nn.ModuleList):
-    """`(…, E, hidden[-1])` for `(…, dim)`: MLPs side by side."""
-
-    def __init__(self, number: int, dim: int, config: HeadConfig) -> None:
-        super().__init__(MLP(dim, config.hidden, config.dropout) for _ in range(number))
-
-    def forward(self, x: Tensor) -> Tensor:
-        """What every expert says."""
-        return torch.stack([expert(x) for expert in self], dim=-2)
-
-
-class Gate(nn.Module):
-    """`(…, E)` weights of experts, which sum to 1 in training too.
-
-    Args:
-        dim: Width of the input.
-        experts: Number of experts.
-        dropout: Share of the weights that is 0 in training; where all would be, none is.
-    """
-
-    def __init__(self, dim: int, experts: int, dropout: float) -> None:
-        super().__init__()
-        self.linear, self.dropout = nn.Linear(dim, experts), dropout
-
-    def forward(self, x: Tensor) -> Tensor:
-        """The weights for `(…, dim)`."""
-        logits = self.linear(x)
-        if self.training and self.dropout:
-            drop = torch.rand_like(logits) < self.dropout
-            # Before the softmax: of a polarised gate, the weights that are left may all have become 0.
-            logits = logits.masked_fill(drop & ~drop.all(-1, keepdim=True), -torch.inf)
-        return logits.softmax(-1)
-
-
-def mixed(weights: Tensor, experts: Tensor) -> Tensor:
-    """`(…, W)` mean of experts `(…, E, W)` by weights `(…, E)`."""
-    return (weights[..., None, :] @ experts).squeeze(-2)

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from zoo.core.config import ModelConfig, demand
 from zoo.core.registry import register
@@ -51,7 +51,7 @@ class ThreeTowerConfig(RankConfig):
         kind, once = self.history.kind, ("none", "lastn_mean")
         demand((
             kind in once,
-            f"history.kind {kind} looks at each candidate, which a user tower that runs once a request never "
+            f"history: kind {kind} looks at each candidate, which a user tower that runs once a request never "
             f"sees; expected {' or '.join(once)}",
         ))  # fmt: skip
 
@@ -83,7 +83,7 @@ class ThreeTower(RankModel):
         self.item_tower = MLP(self.item.dim, config.item_hidden, config.dropout, width)
         self.cross_tower = MLP(self.cross.dim, config.cross_hidden, config.dropout, width)
         self.top = MLP(4 * width, config.top_hidden, config.dropout)
-        self.heads = make_heads(config.head, self.task_names, self.top.dim)
+        self.heads = make_heads(config.head, self.outputs, self.top.dim)
         self.register_buffer("cache", torch.zeros(0, width), persistent=False)
 
     @torch.no_grad()

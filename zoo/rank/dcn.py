@@ -55,7 +55,7 @@ class DCN(RankModel):
         self.input = TwoLevelInput(*levels, histories, config.embed_dim)
         self.crosses = CrossNet(self.input.dim, config.num_layers)
         self.mlp = MLP(self.input.dim, config.hidden, config.dropout)
-        self.heads = make_heads(config.head, self.task_names, self.input.dim + self.mlp.dim)
+        self.heads = make_heads(config.head, self.outputs, self.input.dim + self.mlp.dim)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Logits `(B, K)` by task."""

@@ -69,7 +69,7 @@ class DCNv2(RankModel):
         self.mlp = MLP(dim, config.hidden, config.dropout)
         self.stacked = config.structure == "stacked"
         width = self.mlp.dim if self.stacked else dim + self.mlp.dim
-        self.heads = make_heads(config.head, self.task_names, width)
+        self.heads = make_heads(config.head, self.outputs, width)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Logits `(B, K)` by task."""

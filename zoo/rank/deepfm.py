@@ -47,16 +47,16 @@ class DeepFM(RankModel):
     def __init__(self, schema: Schema, config: DeepFMConfig) -> None:
         super().__init__(schema, config)
         levels = (self.request_features, self.candidate_features)
-        self.linear = FirstOrder(*levels, self.task_names)
+        self.linear = FirstOrder(*levels, self.outputs)
         histories = Histories(schema, config.history, config.embed_dim)
         self.fields = Fields(*levels, histories, config.embed_dim)
-        self.pairs = LinearHeads(self.task_names, config.embed_dim).as_sums()
+        self.pairs = LinearHeads(self.outputs, config.embed_dim).as_sums()
         self.mlp = MLP(self.fields.size * config.embed_dim, config.hidden, config.dropout)
-        self.heads = make_heads(config.head, self.task_names, self.mlp.dim)
+        self.heads = make_heads(config.head, self.outputs, self.mlp.dim)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Logits `(B, K)` by task."""
         fields = self.fields(batch)
         linear, pairs = self.linear(batch), self.pairs(pair_products(*fields))
         deep = self.heads(self.mlp(flat(*fields)))
-        return {name: linear[name] + pairs[name] + deep[name] for name in self.task_names}
+        return {name: linear[name] + pairs[name] + deep[name] for name in self.outputs}

@@ -62,7 +62,7 @@ class FiBiNET(RankModel):
     def __init__(self, schema: Schema, config: FiBiNETConfig) -> None:
         super().__init__(schema, config)
         levels = (self.request_features, self.candidate_features)
-        self.linear = FirstOrder(*levels, self.task_names)
+        self.linear = FirstOrder(*levels, self.outputs)
         histories = Histories(schema, config.history, config.embed_dim)
         self.fields = Fields(*levels, histories, config.embed_dim)
         if self.fields.size < 2:
@@ -71,7 +71,7 @@ class FiBiNET(RankModel):
         self.bilinear = Bilinear(self.fields.size, config.embed_dim, config.bilinear, config.product)
         dim = self.bilinear.dim * (2 if config.senet else 1)
         self.mlp = MLP(dim, config.hidden, config.dropout)
-        self.heads = make_heads(config.head, self.task_names, self.mlp.dim)
+        self.heads = make_heads(config.head, self.outputs, self.mlp.dim)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Logits `(B, K)` by task."""
@@ -81,4 +81,4 @@ class FiBiNET(RankModel):
             weighed = self.senet(request, candidate)
             pairs = torch.cat([pairs, self.bilinear(request[:, :0], weighed)], dim=-1)
         linear, deep = self.linear(batch), self.heads(self.mlp(pairs))
-        return {name: linear[name] + deep[name] for name in self.task_names}
+        return {name: linear[name] + deep[name] for name in self.outputs}

@@ -32,7 +32,7 @@ class FMConfig(RankConfig):
 class FactorizationMachine(RankModel):
     """A factorisation machine: `b + Σ w_i x_i + Σ_{i<j} ⟨v_i, v_j⟩ x_i x_j`.
 
-    It takes time linear in the number of features, and the request's part is computed once for all candidates.
+    It takes time linear in the number of features, and sums those of a request once for all candidates.
 
     "Factorization Machines" (Rendle, ICDM 2010, https://doi.org/10.1109/ICDM.2010.127). Unlike in the paper,
     tasks share the factors, and each weighs their dimensions: `Σ_d h_d v_id v_jd` with `h` 1 at first. A
@@ -45,14 +45,14 @@ class FactorizationMachine(RankModel):
     def __init__(self, schema: Schema, config: FMConfig) -> None:
         super().__init__(schema, config)
         levels = (self.request_features, self.candidate_features)
-        self.linear = FirstOrder(*levels, self.task_names)
+        self.linear = FirstOrder(*levels, self.outputs)
         histories = Histories(schema, config.history, config.embed_dim)
         self.fields = Fields(*levels, histories, config.embed_dim)
-        self.heads = make_heads(config.head, self.task_names, config.embed_dim)
+        self.heads = make_heads(config.head, self.outputs, config.embed_dim)
         if isinstance(self.heads, LinearHeads):
             self.heads.as_sums()
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Logits `(B, K)` by task."""
         linear, pairs = self.linear(batch), self.heads(pair_products(*self.fields(batch)))
-        return {name: linear[name] + pairs[name] for name in self.task_names}
+        return {name: linear[name] + pairs[name] for name in self.outputs}

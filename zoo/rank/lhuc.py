@@ -65,7 +65,7 @@ class LHUC(RankModel):
             )
         self.gates = Gates(self.input.request_dim, config.gate_hidden, config.hidden)
         self.network = GatedMLP(self.input.candidate_dim, config.hidden, config.dropout)
-        self.heads = make_heads(config.head, self.task_names, self.network.dim)
+        self.heads = make_heads(config.head, self.outputs, self.network.dim)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Logits `(B, K)` by task."""

@@ -32,7 +32,7 @@ class LRConfig(RankConfig):
     def __post_init__(self) -> None:
         super().__post_init__()
         kind = self.head.kind
-        demand((kind == "single", f"head.kind {kind} is of networks, and this is none; expected single"))
+        demand((kind == "single", f"head: kind {kind} is of networks, and this is none; expected single"))
 
 
 @register
@@ -49,16 +49,16 @@ class LogisticRegression(RankModel):
     def __init__(self, schema: Schema, config: LRConfig) -> None:
         super().__init__(schema, config)
         request, candidate = self.request_features, self.candidate_features
-        self.request = nn.ModuleDict({name: Linear(request) for name in self.task_names})
-        self.candidate = nn.ModuleDict({name: Linear(candidate) for name in self.task_names})
+        self.request = nn.ModuleDict({name: Linear(request) for name in self.outputs})
+        self.candidate = nn.ModuleDict({name: Linear(candidate) for name in self.outputs})
         self.histories = Histories(schema, config.history, config.embed_dim)
         dim = self.histories.request_dim + self.histories.candidate_dim
-        self.past = LinearHeads(self.task_names, dim) if dim else None
+        self.past = LinearHeads(self.outputs, dim) if dim else None
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Logits `(B, K)` by task."""
         logits = {
-            name: self.request[name](batch)[:, None] + self.candidate[name](batch) for name in self.task_names
+            name: self.request[name](batch)[:, None] + self.candidate[name](batch) for name in self.outputs
         }
         if self.past is None:
             return logits

@@ -29,8 +29,8 @@ class PPNetConfig(RankConfig):
         embed_dim: Of every embedding.
         hidden: Widths of the network.
         gate_hidden: Hidden widths of the MLP that puts out all gates.
-        prior: Features with embeddings of their own for the gates; if empty, the ids of user and item as far as
-            there are any and `without` does not name them.
+        prior: Features with embeddings of their own for the gates; if empty, the ids of user and item as
+            far as there are any and `without` does not name them.
         dropout: In the network.
     """
 
@@ -49,12 +49,12 @@ class PPNetConfig(RankConfig):
 class PPNet(RankModel):
     """PEPNet's network of personalised parameters: an MLP whose every layer is multiplied by gates.
 
-    The gates are `2·sigmoid(MLP(·))` of a prior, by default the ids of user and item, and of the network's own
-    input, through which they send back no gradient.
+    The gates are `2·sigmoid(MLP(·))` of a prior, by default the ids of user and item, and of the network's
+    own input, through which they send back no gradient.
 
     "PEPNet: Parameter and Embedding Personalized Network for Infusing with Personalized Prior Information"
-    (Chang et al., KDD 2023, https://doi.org/10.1145/3580305.3599884). Unlike in the paper, all tasks share the
-    gated network below their heads, and as there is one domain, no gate on embeddings (EPNet).
+    (Chang et al., KDD 2023, https://doi.org/10.1145/3580305.3599884). Unlike in the paper, all tasks share
+    the gated network below their heads, and as there is one domain, no gate on embeddings (EPNet).
     """
 
     Config: ClassVar[type[ModelConfig]] = PPNetConfig
@@ -71,10 +71,10 @@ class PPNet(RankModel):
         dim = self.input.dim + sum(part.dim for part in (self.of_request, self.of_candidate) if part)
         self.gates = Gates(dim, config.gate_hidden, config.hidden)
         self.network = GatedMLP(self.input.dim, config.hidden, config.dropout)
-        self.heads = make_heads(config.head, self.task_names, self.network.dim)
+        self.heads = make_heads(config.head, self.outputs, self.network.dim)
 
     def _prior(self, names: list[str]) -> list[Feature]:
-        found = [self.used_schema[name] for name in names] if names else [*self.used("user_id", "item_id")]
+        found = [self._used[name] for name in names] if names else [*self.used("user_id", "item_id")]
         for feature in found:
             if feature.role in ("history", "event"):
                 raise UserError(

@@ -58,16 +58,20 @@ class RankModel(ZooModel):
     def __init__(self, schema: Schema, config: RankConfig) -> None:
         super().__init__(schema, config)
         self.tasks, self.task_weights, self.listwise = schema.tasks, config.task_weights, config.listwise
-        self.task_names = [task.name for task in self.tasks]
         place = config.position
-        self.position_tower = PositionTower(schema, place, self.task_names) if place else None
-        self.used_schema = schema.leaving_out([*config.without, *([place.feature] if place else [])])
+        self.position_tower = PositionTower(schema, place, self.outputs) if place else None
+        self._used = schema.leaving_out([*config.without, *([place.feature] if place else [])])
         if not self.tasks:
             raise UserError(f"{self.registry_name}: the schema names no task")
         for name in config.task_weights:
-            if name not in self.task_names:
-                near = did_you_mean(name, self.task_names)
+            if name not in self.outputs:
+                near = did_you_mean(name, self.outputs)
                 raise UserError(f"{self.registry_name}: task_weights: unknown task {name!r}{near}")
+
+    @property
+    def outputs(self) -> list[str]:
+        """What `forward` gives a logit for."""
+        return [task.name for task in self.tasks]
 
     @abstractmethod
     def forward(self, batch: Batch) -> dict[str, Tensor]:
@@ -75,7 +79,7 @@ class RankModel(ZooModel):
 
     def used(self, *roles: Role) -> tuple[Feature, ...]:
         """The schema's features in these roles that the config does not leave out."""
-        return self.used_schema.having(*roles)
+        return self._used.having(*roles)
 
     @property
     def request_features(self) -> tuple[Feature, ...]:

@@ -51,7 +51,7 @@ class ThreeTowerConfig(RankConfig):
         kind, once = self.history.kind, ("none", "lastn_mean")
         demand((
             kind in once,
-            f"history: kind {kind} looks at each candidate, which a user tower that runs once a request never "
+            f"history: kind {kind} looks at each candidate, which a user tower, run once a request, never "
             f"sees; expected {' or '.join(once)}",
         ))  # fmt: skip
 

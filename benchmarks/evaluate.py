@@ -12,12 +12,17 @@ from torch import Tensor
 
 from benchmarks.intervals import Interval, bootstrap_weights, pooled_interval, user_interval
 from benchmarks.protocols import ProtocolConfig
+from zoo.core.errors import UserError
 from zoo.core.schema import Schema
 from zoo.core.types import Batch, Candidates
+from zoo.data.views import View
 from zoo.metrics import functional as M
+from zoo.training import RankModel
 
 LIST_LENGTH = 20
 """Length of the lists whose diversity is measured."""
+DIAGNOSED, CHUNK = 2048, 64
+"""Requests, and how many at once, that are enough for what a model tells about itself."""
 
 
 @dataclass
@@ -148,7 +153,12 @@ def add_task(
         group: `(M,)` the user of each.
         weights: `(R, G)` how often each resample draws each group of users, those that are equal modulo G.
         by_user: Whether groups are users, so that an AUC of each means something.
+
+    Raises:
+        UserError: A logit is no finite number, as of a run that diverged or of a feature that is NaN.
     """
+    if bad := int((~logits.isfinite()).sum()):
+        raise UserError(f"{bad:,} of {len(logits):,} logits of task {task!r} are not finite numbers")
     unit, units = group % weights.shape[1], weights.shape[1]
 
     def summed(values: Tensor, where: Tensor = unit) -> Tensor:
@@ -187,6 +197,23 @@ def add_mean(measured: Measured, name: str, values: Tensor, user: Tensor, weight
     unit, values = user[known] % units, values[known].double()
     ratio = _ratio(weights, torch.bincount(unit, values, units), torch.bincount(unit, minlength=units))
     measured.add_pooled(name, values.mean(), ratio)
+
+
+@torch.no_grad()
+def diagnosed(model: RankModel, view: View) -> dict[str, float]:
+    """The mean over candidates of every number that a model tells about itself, such as `polarisation/like`.
+
+    Of requests spread over all, if there are more than `DIAGNOSED`.
+    """
+    parts: dict[str, list[Tensor]] = {}
+    rows = torch.arange(0, len(view), -(-len(view) // DIAGNOSED))
+    for chunk in rows.split(CHUNK):
+        batch = view.batch(chunk)
+        for name, values in model.diagnostics(batch).items():
+            parts.setdefault(name, []).append(values[batch["item_id"] > 0])
+        if not parts:
+            break  # this model has nothing to tell
+    return {name: float(torch.cat(values).mean()) for name, values in parts.items()}
 
 
 def add_survival(measured: Measured, traced: Mapping[str, Candidates], targets: Tensor) -> None:

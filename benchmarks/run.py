@@ -78,6 +78,7 @@ class Runner:
         model = self.components.rank(spec.config, spec.config, spec.seed)
         measured, shown = Measured(), self.world.protocol.shown
         view = self._measure_shown(measured, model) if shown else self._measure_found(measured, model, spec)
+        measured.add_numbers(evaluate.diagnosed(model, view))
         measured.add_costs(model.cost)
         # One request whose candidates are joined already: what the model itself takes.
         rows = torch.arange(min(len(view), latency.WARM_UP + latency.REQUESTS))

@@ -45,7 +45,7 @@ def merit(metric: str, value: float) -> float:
     kind = metric.removeprefix("new_users/").split("/")[0]
     if kind == "pcoc":
         return -abs(value - 1)
-    return -value if kind in ("logloss", "ece", "latency_ms", "train") else value
+    return -value if kind in ("logloss", "ece", "polarisation", "latency_ms", "train") else value
 
 
 def number(metric: str, value: float) -> str:

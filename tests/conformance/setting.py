@@ -54,9 +54,17 @@ VARIANTS: dict[str, Sequence[dict[str, Any]]] = {
         {"embed_dim": 8, "frequency_power": 0.5, "l2": 0.2, "half_life": 3.0, "behaviour": "like"},
     ),
     "recall/vector_i2i": ({"content": ["genres"], "seeds": 4, "half_life": 3.0, "behaviour": "like"},),
-    "prerank/three_tower": ({"behaviour": "watch", "listwise": 0.5, "half_life": 3.0},),
-    "rank/lr": ({"without": ["hour", "genres"], "listwise": 0.5},),
-    "rank/dcn_v2": ({"structure": "stacked", "behaviour": "like", "task_weights": {"like": 2.0}},),
+    "prerank/three_tower": (
+        {"behaviour": "watch", "listwise": 0.5, "half_life": 3.0},
+        {"history": {"kind": "lastn_mean"}, "head": {"kind": "shared_bottom"}},
+    ),
+    "rank/lr": ({"without": ["hour", "genres"], "listwise": 0.5, "history": {"kind": "lastn_mean"}},),
+    "rank/dcn_v2": (
+        {"structure": "stacked", "behaviour": "like", "task_weights": {"like": 2.0}},
+        {"head": {"kind": "mmoe"}, "history": {"kind": "lastn_mean", "behaviours": ["watch", "like"]}},
+    ),
+    "rank/deepfm": ({"head": {"kind": "ple", "levels": 2}, "history": {"kind": "lastn_mean"}},),
+    "rank/fibinet": ({"senet": False, "bilinear": "each", "product": "inner"},),
     "rerank/mmr": ({"window": 2, "theta": 0.3, "scale": False},),
 }
 

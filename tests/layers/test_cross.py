@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from zoo.layers.cross import CrossNetV2
+from tests import naive
+from zoo.layers.cross import CrossNet, CrossNetV2
 from zoo.layers.mlp import MLP
 
 
@@ -18,9 +19,19 @@ def test_crosses_equal_the_papers_formula() -> None:
     assert np.allclose(layer(x0).detach().numpy(), x, atol=1e-5)
 
 
+def test_crosses_along_a_vector_equal_the_papers_formula() -> None:
+    layer, x0 = CrossNet(4, 3), torch.randn(5, 2, 4)
+    naive.spread(layer)
+    for row, place in np.ndindex(5, 2):
+        x = start = naive.array(x0[row, place])
+        for w, b in zip(naive.array(layer.weights), naive.array(layer.biases), strict=True):
+            x = np.outer(start, x) @ w + b + x
+        assert np.allclose(naive.array(layer(x0)[row, place]), x, atol=1e-4)
+
+
 def test_crosses_of_degree_1_are_the_input() -> None:
     x = torch.randn(3, 4)
-    assert CrossNetV2(4, 0)(x).equal(x)
+    assert CrossNetV2(4, 0)(x).equal(x) and CrossNet(4, 0)(x).equal(x)
 
 
 def test_an_mlp_is_linear_relu_linear() -> None:

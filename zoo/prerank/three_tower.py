@@ -6,13 +6,15 @@ from dataclasses import dataclass, field
 from typing import ClassVar
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from zoo.core.config import ModelConfig
+from zoo.core.config import ModelConfig, demand
 from zoo.core.registry import register
 from zoo.core.schema import Schema
 from zoo.core.types import Batch
 from zoo.layers.embedding import FeatureEmbedding
+from zoo.layers.heads import make_heads
+from zoo.layers.histories import Histories
 from zoo.layers.inputs import RequestInput
 from zoo.layers.mlp import MLP
 from zoo.training import RankConfig, RankModel
@@ -29,7 +31,7 @@ class ThreeTowerConfig(RankConfig):
         cross_hidden: Hidden widths of the cross tower.
         top_hidden: Hidden widths above the three.
         dropout: In all of them.
-        behaviour: History whose mean the user tower sees; empty for none.
+        behaviour: History whose mean the user tower sees, besides `history`; empty for none.
         history_length: Newest events of it.
         half_life: An event weighs half after this many newer ones; None for a plain mean.
     """
@@ -43,6 +45,15 @@ class ThreeTowerConfig(RankConfig):
     behaviour: str = ""
     history_length: int = 50
     half_life: float | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        kind, once = self.history.kind, ("none", "lastn_mean")
+        demand((
+            kind in once,
+            f"history: kind {kind} looks at each candidate, which a user tower, run once a request, never "
+            f"sees; expected {' or '.join(once)}",
+        ))  # fmt: skip
 
 
 @register
@@ -62,22 +73,23 @@ class ThreeTower(RankModel):
     def __init__(self, schema: Schema, config: ThreeTowerConfig) -> None:
         super().__init__(schema, config)
         history = schema.history(config.behaviour) if config.behaviour else None
-        features = self.used("user", "context")
         past = (history, config.embed_dim, config.history_length, config.half_life)
-        self.request = RequestInput(features, *past)
+        self.request = RequestInput(self.request_features, *past)
         self.item = FeatureEmbedding(self.used("item_id", "item"), config.embed_dim)
         self.cross = FeatureEmbedding(self.used("item_stat", "column", "cross"), config.embed_dim)
-        width = config.user_hidden[-1]
-        self.user_tower = MLP(self.request.dim, config.user_hidden, config.dropout)
+        self.histories = Histories(schema, config.history, config.embed_dim)
+        width, dim = config.user_hidden[-1], self.request.dim + self.histories.request_dim
+        self.user_tower = MLP(dim, config.user_hidden, config.dropout)
         self.item_tower = MLP(self.item.dim, config.item_hidden, config.dropout, width)
         self.cross_tower = MLP(self.cross.dim, config.cross_hidden, config.dropout, width)
         self.top = MLP(4 * width, config.top_hidden, config.dropout)
-        self.heads = nn.ModuleDict({task.name: nn.Linear(self.top.dim, 1) for task in self.tasks})
+        self.heads = make_heads(config.head, self.outputs, self.top.dim)
         self.register_buffer("cache", torch.zeros(0, width), persistent=False)
 
     @torch.no_grad()
     def prepare(self, catalogue: Batch) -> None:
         """Runs the item tower over the catalogue."""
+        super().prepare(catalogue)
         self.cache = self.item_tower(self.item(catalogue))
 
     def train(self, mode: bool = True) -> ThreeTower:
@@ -88,8 +100,10 @@ class ThreeTower(RankModel):
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Logits `(B, K)` by task."""
-        user = self.user_tower(self.request(batch))[:, None]
+        request = torch.cat([self.request(batch), self.histories.request(batch)], dim=-1)
+        user = self.user_tower(request)[:, None]
         item = self.cache[batch["item_id"]] if len(self.cache) else self.item_tower(self.item(batch))
         cross = self.cross_tower(self.cross(batch))
         top = self.top(torch.cat([user.expand_as(item), item, user * item, cross], dim=-1))
-        return {name: head(top).squeeze(-1) for name, head in self.heads.items()}
+        logits: dict[str, Tensor] = self.heads(top)
+        return logits

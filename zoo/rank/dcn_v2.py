@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from zoo.core.config import ModelConfig
 from zoo.core.registry import register
@@ -14,6 +14,8 @@ from zoo.core.schema import Schema
 from zoo.core.types import Batch
 from zoo.layers.cross import CrossNetV2
 from zoo.layers.embedding import FeatureEmbedding
+from zoo.layers.heads import make_heads
+from zoo.layers.histories import Histories
 from zoo.layers.inputs import RequestInput, per_candidate
 from zoo.layers.mlp import MLP
 from zoo.training import RankConfig, RankModel
@@ -29,7 +31,7 @@ class DCNv2Config(RankConfig):
         hidden: Widths of the MLP.
         dropout: In the MLP.
         structure: The MLP beside the crosses (`parallel`) or on top of them (`stacked`).
-        behaviour: History whose mean is a feature of the request; empty for none.
+        behaviour: History whose mean is a feature of the request, besides `history`; empty for none.
         history_length: Newest events of it.
         half_life: An event weighs half after this many newer ones; None for a plain mean.
     """
@@ -50,7 +52,7 @@ class DCNv2(RankModel):
 
     "DCN V2: Improved Deep & Cross Network and Practical Lessons for Web-Scale Learning to Rank Systems"
     (Wang et al., WWW 2021, https://doi.org/10.1145/3442381.3450078). Unlike in the paper, one trunk serves
-    several tasks, each with a linear head, and there is no mixture of low-rank experts.
+    several tasks below any head, and there is no mixture of low-rank experts.
     """
 
     Config: ClassVar[type[ModelConfig]] = DCNv2Config
@@ -58,21 +60,23 @@ class DCNv2(RankModel):
     def __init__(self, schema: Schema, config: DCNv2Config) -> None:
         super().__init__(schema, config)
         history = schema.history(config.behaviour) if config.behaviour else None
-        features = self.used("user", "context")
-        past = (history, config.embed_dim, config.history_length, config.half_life)
-        self.request = RequestInput(features, *past)
-        candidate = self.used("item_id", "item", "item_stat", "column", "cross")
-        self.candidate = FeatureEmbedding(candidate, config.embed_dim)
-        dim = self.request.dim + self.candidate.dim
+        mean = (history, config.embed_dim, config.history_length, config.half_life)
+        self.request = RequestInput(self.request_features, *mean)
+        self.candidate = FeatureEmbedding(self.candidate_features, config.embed_dim)
+        self.histories = past = Histories(schema, config.history, config.embed_dim)
+        dim = self.request.dim + past.request_dim + self.candidate.dim + past.candidate_dim
         self.crosses = CrossNetV2(dim, config.num_layers)
         self.mlp = MLP(dim, config.hidden, config.dropout)
         self.stacked = config.structure == "stacked"
         width = self.mlp.dim if self.stacked else dim + self.mlp.dim
-        self.heads = nn.ModuleDict({task.name: nn.Linear(width, 1) for task in self.tasks})
+        self.heads = make_heads(config.head, self.outputs, width)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Logits `(B, K)` by task."""
-        x = per_candidate(self.request(batch), self.candidate(batch))
+        request = torch.cat([self.request(batch), self.histories.request(batch)], dim=-1)
+        candidate = torch.cat([self.candidate(batch), self.histories.candidate(batch)], dim=-1)
+        x = per_candidate(request, candidate)
         crossed = self.crosses(x)
         trunk = self.mlp(crossed) if self.stacked else torch.cat([crossed, self.mlp(x)], dim=-1)
-        return {name: head(trunk).squeeze(-1) for name, head in self.heads.items()}
+        logits: dict[str, Tensor] = self.heads(trunk)
+        return logits

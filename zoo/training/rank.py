@@ -13,9 +13,13 @@ from zoo.core.config import ModelConfig, demand
 from zoo.core.errors import UserError, did_you_mean
 from zoo.core.schema import Feature, Role, Schema
 from zoo.core.types import Batch
+from zoo.layers.heads import HeadConfig, MixtureHeads
+from zoo.layers.histories import Histories, HistoryConfig
+from zoo.layers.position import PositionConfig, PositionTower
 from zoo.losses.listwise import softmax_listwise
 from zoo.losses.pointwise import masked_bce
 from zoo.training.module import ZooModel
+from zoo.training.sound import check_sound
 
 
 @dataclass(frozen=True)
@@ -27,11 +31,17 @@ class RankConfig(ModelConfig):
         listwise: Weight of a softmax over each request's candidates on every task's joint probability,
             beside the pointwise loss that keeps probabilities calibrated.
         without: Names of features to leave out.
+        history: What is read of the user's past events.
+        head: What tasks share.
+        position: A tower on how items were shown, in training only; none if null.
     """
 
     task_weights: dict[str, float] = field(default_factory=dict)
     listwise: float = 0.0
     without: list[str] = field(default_factory=list)
+    history: HistoryConfig = field(default_factory=HistoryConfig)
+    head: HeadConfig = field(default_factory=HeadConfig)
+    position: PositionConfig | None = None
 
     def __post_init__(self) -> None:
         demand((self.listwise >= 0, f"listwise must not be negative, found {self.listwise}"))
@@ -41,19 +51,27 @@ class RankModel(ZooModel):
     """Logits `(B, K)` by task from request-level features `(B, …)` and candidate-level ones `(B, K, …)`.
 
     Raises:
-        UserError: `without` or `task_weights` names what the schema does not have, or there is no task.
+        UserError: `without`, `task_weights` or `position` names what the schema does not have, or there is
+            no task.
     """
 
     def __init__(self, schema: Schema, config: RankConfig) -> None:
         super().__init__(schema, config)
         self.tasks, self.task_weights, self.listwise = schema.tasks, config.task_weights, config.listwise
-        self._used = schema.leaving_out(config.without)
+        place = config.position
+        self.position_tower = PositionTower(schema, place, self.outputs) if place else None
+        self._used = schema.leaving_out([*config.without, *([place.feature] if place else [])])
         if not self.tasks:
             raise UserError(f"{self.registry_name}: the schema names no task")
         for name in config.task_weights:
-            if name not in (valid := [task.name for task in self.tasks]):
-                near = did_you_mean(name, valid)
+            if name not in self.outputs:
+                near = did_you_mean(name, self.outputs)
                 raise UserError(f"{self.registry_name}: task_weights: unknown task {name!r}{near}")
+
+    @property
+    def outputs(self) -> list[str]:
+        """What `forward` gives a logit for."""
+        return [task.name for task in self.tasks]
 
     @abstractmethod
     def forward(self, batch: Batch) -> dict[str, Tensor]:
@@ -63,19 +81,82 @@ class RankModel(ZooModel):
         """The schema's features in these roles that the config does not leave out."""
         return self._used.having(*roles)
 
+    @property
+    def request_features(self) -> tuple[Feature, ...]:
+        """The used features of a request, histories and the user's id not counted."""
+        return self.used("user", "context")
+
+    @property
+    def candidate_features(self) -> tuple[Feature, ...]:
+        """The used features of a candidate."""
+        return self.used("item_id", "item", "item_stat", "column", "cross")
+
+    def attach_catalogue(self, catalogue: Batch) -> None:
+        """Gives the histories the features of their items."""
+        for module in self.modules():
+            if isinstance(module, Histories):
+                module.attach(catalogue)
+
+    def prepare(self, catalogue: Batch) -> None:
+        """Likewise."""
+        self.attach_catalogue(catalogue)
+
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Looks once, at the first batch of a fit, whether the columns hold what the schema says.
+
+        Raises:
+            UserError: One does not.
+        """
+        if batch_idx == 0 and self.trainer.current_epoch == 0:
+            check_sound(batch, self.schema)
+
     def loss(self, batch: Batch) -> Tensor:
-        """Pointwise cross-entropy of every task where it is defined, and the listwise one if weighted."""
+        """Pointwise cross-entropy of every task where it is defined, and the listwise one if weighted.
+
+        A label that is NaN is not defined, nor is any task that is given it.
+        """
         logits, mask = self(batch), batch["item_id"] > 0
+        if self.position_tower is not None:
+            bias = self.position_tower(batch)
+            logits = {name: logit + bias[name] for name, logit in logits.items()}
         log_joint = joint_log_probability(logits, self.schema)
         total = torch.zeros((), device=mask.device)
         for task in self.tasks:
             labels = batch[f"label:{task.name}"]
-            defined = mask & (batch[f"label:{task.given}"] > 0) if task.given else mask
+            known = mask & ~labels.isnan()
+            defined = known & (batch[f"label:{task.given}"] > 0) if task.given else known
             loss = masked_bce(logits[task.name], labels, defined)
             if self.listwise:
-                loss = loss + self.listwise * softmax_listwise(log_joint[task.name], labels, mask)
+                loss = loss + self.listwise * softmax_listwise(log_joint[task.name], labels, known)
             total = total + self.task_weights.get(task.name, 1.0) * loss
         return total
+
+    @torch.no_grad()
+    def diagnostics(self, batch: Batch) -> Batch:
+        """`(B, K)` numbers about the model itself, by the key of a record that has their mean.
+
+        `polarisation/<task>` is the weight of the task's top expert, from 1 / (number of experts) to 1.
+        """
+        found: Batch = {}
+        gates = {
+            name: gate
+            for module in self.modules()
+            if isinstance(module, MixtureHeads)
+            for name, gate in module.gates.items()
+        }
+
+        def note(name: str, weights: Tensor) -> None:
+            found[f"polarisation/{name}"] = weights.max(-1).values
+
+        hooks = [
+            gate.register_forward_hook(lambda _, __, weights, name=name: note(name, weights))
+            for name, gate in gates.items()
+        ]
+        if hooks:
+            self(batch)
+        for hook in hooks:
+            hook.remove()
+        return found
 
     @torch.no_grad()
     def probabilities(self, batch: Batch) -> Batch:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from zoo.core.config import ModelConfig, demand
 from zoo.core.errors import UserError, did_you_mean
@@ -16,6 +16,7 @@ from zoo.core.types import Batch
 from zoo.losses.listwise import softmax_listwise
 from zoo.losses.pointwise import masked_bce
 from zoo.training.module import ZooModel
+from zoo.training.values import DurationCurve, ValueForm, expected, label_of, target
 
 
 @dataclass(frozen=True)
@@ -23,15 +24,21 @@ class RankConfig(ModelConfig):
     """What every pre-rank and rank model can be told.
 
     Attributes:
-        task_weights: Weight of a task's loss, 1 where not given.
+        task_weights: Weight of the loss of a task or value, 1 where not given.
         listwise: Weight of a softmax over each request's candidates on every task's joint probability,
             beside the pointwise loss that keeps probabilities calibrated.
         without: Names of features to leave out.
+        values: Explicit behaviours to predict as well, each with how it is learned: `weighted_logistic` for
+            seconds watched; `regression` or `binary` (above 80 %) for the share of an item that was played.
+        duration: Item feature that tells how long an item is: predicted shares are also given divided by those of
+            items as long, `<name>:relative`, which is what a fusion should use.
     """
 
     task_weights: dict[str, float] = field(default_factory=dict)
     listwise: float = 0.0
     without: list[str] = field(default_factory=list)
+    values: dict[str, ValueForm] = field(default_factory=dict)
+    duration: str = ""
 
     def __post_init__(self) -> None:
         demand((self.listwise >= 0, f"listwise must not be negative, found {self.listwise}"))
@@ -48,16 +55,30 @@ class RankModel(ZooModel):
         super().__init__(schema, config)
         self.tasks, self.task_weights, self.listwise = schema.tasks, config.task_weights, config.listwise
         self._used = schema.leaving_out(config.without)
+        self.values, self.duration = config.values, config.duration
         if not self.tasks:
             raise UserError(f"{self.registry_name}: the schema names no task")
         for name in config.task_weights:
-            if name not in (valid := [task.name for task in self.tasks]):
-                near = did_you_mean(name, valid)
+            if name not in self.outputs:
+                near = did_you_mean(name, self.outputs)
                 raise UserError(f"{self.registry_name}: task_weights: unknown task {name!r}{near}")
+        if twice := sorted({task.name for task in self.tasks} & self.values.keys()):
+            raise UserError(f"{self.registry_name}: values: {twice[0]!r} is a task, expected an explicit behaviour")
+        shares = [name for name, form in self.values.items() if form != "weighted_logistic"]
+        curves = {name: DurationCurve(schema[self.duration]) for name in shares if self.duration}
+        self.curves = nn.ModuleDict(curves)
+
+    @property
+    def outputs(self) -> list[str]:
+        """What `forward` gives a logit for: the tasks, and the values behind them."""
+        return [*(task.name for task in self.tasks), *self.values]
 
     @abstractmethod
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Logits `(B, K)` by task; those of a task with `given` are conditional on it."""
+        """Logits `(B, K)` by task; those of a task with `given` are conditional on it.
+
+        A model whose last layer is linear has one more for each of `values`.
+        """
 
     def used(self, *roles: Role) -> tuple[Feature, ...]:
         """The schema's features in these roles that the config does not leave out."""
@@ -75,11 +96,20 @@ class RankModel(ZooModel):
             if self.listwise:
                 loss = loss + self.listwise * softmax_listwise(log_joint[task.name], labels, mask)
             total = total + self.task_weights.get(task.name, 1.0) * loss
+        for name, form in self.values.items():
+            total = total + self.task_weights.get(name, 1.0) * self._value_loss(batch, name, form, logits[name])
         return total
+
+    def _value_loss(self, batch: Batch, name: str, form: ValueForm, logits: Tensor) -> Tensor:
+        label, defined = label_of(batch, name, batch["item_id"] > 0)
+        wanted = target(form, label)
+        if self.training and name in self.curves:
+            self.curves[name].add(batch, wanted, defined)
+        return masked_bce(logits, wanted, defined)
 
     @torch.no_grad()
     def probabilities(self, batch: Batch) -> Batch:
-        """`(B, K)` probability by task, conditional where the task is.
+        """`(B, K)` probability by task, conditional where the task is, and what is expected of each value.
 
         Raises:
             UserError: A column that the model was fitted with is not there. How an item will be shown is not
@@ -89,7 +119,13 @@ class RankModel(ZooModel):
         if columns := ", ".join(feature.name for feature in missing if feature.of != "shown"):
             raise UserError(f"{self.registry_name}: no stage before it made the columns it reads: {columns}")
         batch = batch | {feature.name: unknown(feature, batch["item_id"]) for feature in missing}
-        return {name: logits.sigmoid() for name, logits in self(batch).items()}
+        logits = self(batch)
+        tasks = {task.name: logits[task.name].sigmoid() for task in self.tasks}
+        return tasks | self.expected(logits, batch)
+
+    def expected(self, logits: Batch, batch: Batch) -> Batch:
+        """`(B, K)` what is expected of each value, from logits of `forward`."""
+        return expected(logits, self.values, self.curves, batch)
 
 
 def joint_log_probability(logits: dict[str, Tensor], schema: Schema) -> dict[str, Tensor]:

@@ -52,7 +52,6 @@ class Events(nn.Module):
     Args:
         schema: Names the history, and the features of its events.
         behaviour: Whose events.
-        items: Makes the vectors of items, shared by behaviours and candidates.
         dim: Of the vectors.
         length: Newest events used.
         use_features: Whether what is known of each event counts.
@@ -62,7 +61,6 @@ class Events(nn.Module):
         self,
         schema: Schema,
         behaviour: str,
-        items: ItemVectors,
         dim: int,
         length: int,
         use_features: bool = True,
@@ -71,7 +69,6 @@ class Events(nn.Module):
         self.name, self.length = schema.history(behaviour).name, length
         features = [f for f in schema.having("event") if f.of == behaviour and use_features]
         self.feature_names = [feature.name for feature in features]
-        self.items = items
         if features:
             self.features = FeatureEmbedding(features, dim)
             self.project = nn.Linear(self.features.dim, dim, bias=False)
@@ -82,32 +79,33 @@ class Events(nn.Module):
         # Rows are padded to the longest that a schema allows, most often by far too much.
         return history[:, : max(1, int((history > 0).any(0).sum()))]
 
-    def forward(self, batch: Batch, ids: Tensor, place: Tensor | None = None) -> Tensor:
+    def forward(self, batch: Batch, items: ItemVectors, ids: Tensor, place: Tensor | None = None) -> Tensor:
         """`(B, …, dim)` of events, zero for padding.
 
         Args:
             batch: With the features of the events, `(B, length)`.
+            items: Makes the vectors of items, the same for all behaviours and for candidates.
             ids: `(B, L)` of all events, or `(B, K, k)` of those at `place`.
             place: `(B, K, k)`, -1 for none; by default the first L.
         """
-        vectors = self.items(ids)
+        vectors = items(ids)
         if not self.feature_names:
             return vectors
         known = {name: self._at(batch[name], ids, place) for name in self.feature_names}
         return vectors + self.project(self.features(known)) * (ids > 0)[..., None]
 
-    def mean(self, batch: Batch, half_life: float | None) -> Tensor:
+    def mean(self, batch: Batch, items: ItemVectors, half_life: float | None) -> Tensor:
         """`(B, dim)` mean of the events, weighted by recency; zero for an empty history."""
         ids = self.ids(batch)
         weight = recency(ids, half_life)
         weight = weight / weight.sum(1, keepdim=True).clamp(min=1e-9)
-        if not self.feature_names and not self.items.names:
+        if not self.feature_names and not items.names:
             # One fused sum: the (B, L, D) vectors of all events are never in memory.
-            table = self.items.table.weight
+            table = items.table.weight
             return nn.functional.embedding_bag(
                 ids, table, mode="sum", per_sample_weights=weight, padding_idx=0
             )
-        return (weight[:, None] @ self(batch, ids)).squeeze(1)
+        return (weight[:, None] @ self(batch, items, ids)).squeeze(1)
 
     @staticmethod
     def _at(values: Tensor, ids: Tensor, place: Tensor | None) -> Tensor:

@@ -115,7 +115,7 @@ class Histories(nn.Module):
         features = [_of_items(schema, name, "item_features") for name in config.item_features]
         self.items = ItemVectors(schema.history(behaviours[0]).vocab, features, embed_dim)
         self.events = nn.ModuleList(
-            Events(schema, behaviour, self.items, embed_dim, config.length, config.event_features)
+            Events(schema, behaviour, embed_dim, config.length, config.event_features)
             for behaviour in behaviours
         )
         if config.kind in BY_CATEGORY:
@@ -145,7 +145,7 @@ class Histories(nn.Module):
         """`(B, request_dim)`."""
         if not self.request_dim:
             return torch.zeros(len(batch["item_id"]), 0, device=batch["item_id"].device)
-        return torch.cat([events.mean(batch, self.config.half_life) for events in self.events], dim=-1)
+        return torch.cat([events.mean(batch, self.items, self.config.half_life) for events in self.events], dim=-1)
 
     def candidate(self, batch: Batch) -> Tensor:
         """`(B, K, candidate_dim)`."""
@@ -161,7 +161,7 @@ class Histories(nn.Module):
 
     def _all(self, batch: Batch, query: Tensor, events: Events, attention: nn.Module) -> Tensor:
         ids = events.ids(batch)
-        return attention(query, events(batch, ids), ids > 0)
+        return attention(query, events(batch, self.items, ids), ids > 0)
 
     def _few(self, batch: Batch, query: Tensor, events: Events, attention: nn.Module) -> Tensor:
         ids, top = events.ids(batch), self.config.top
@@ -172,11 +172,11 @@ class Histories(nn.Module):
                 keys = self.items(ids)
             place = nearest(query.detach(), keys, ids > 0, top)
         chosen = taken(ids, place)
-        return attention(query, events(batch, chosen, place), chosen > 0)
+        return attention(query, events(batch, self.items, chosen, place), chosen > 0)
 
     def _clusters(self, batch: Batch, query: Tensor, events: Events, attention: nn.Module) -> Tensor:
         ids = events.ids(batch)
-        vectors, cluster = events(batch, ids), self.categories[ids] % self.config.clusters
+        vectors, cluster = events(batch, self.items, ids), self.categories[ids] % self.config.clusters
         size = vectors.new_zeros(len(ids), self.config.clusters).scatter_add(1, cluster, (ids > 0).float())
         total = vectors.new_zeros(*size.shape, vectors.shape[-1])
         total = total.scatter_add(1, cluster[..., None].expand_as(vectors), vectors)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
@@ -51,6 +52,9 @@ class RankModel(ZooModel):
         UserError: `without` or `task_weights` names what the schema does not have, or there is no task.
     """
 
+    learns_values: ClassVar[bool] = False
+    """Whether `forward` has a logit for each of `values` too."""
+
     def __init__(self, schema: Schema, config: RankConfig) -> None:
         super().__init__(schema, config)
         self.tasks, self.task_weights, self.listwise = schema.tasks, config.task_weights, config.listwise
@@ -64,9 +68,11 @@ class RankModel(ZooModel):
                 raise UserError(f"{self.registry_name}: task_weights: unknown task {name!r}{near}")
         if twice := sorted({task.name for task in self.tasks} & self.values.keys()):
             raise UserError(f"{self.registry_name}: values: {twice[0]!r} is a task, expected an explicit behaviour")
+        if self.values and not self.learns_values:
+            raise UserError(f"{self.registry_name}: values: it predicts tasks only")
+        duration = schema[self.duration] if self.duration else None
         shares = [name for name, form in self.values.items() if form != "weighted_logistic"]
-        curves = {name: DurationCurve(schema[self.duration]) for name in shares if self.duration}
-        self.curves = nn.ModuleDict(curves)
+        self.curves = nn.ModuleDict({name: DurationCurve(duration) for name in shares if duration})
 
     @property
     def outputs(self) -> list[str]:
@@ -77,7 +83,7 @@ class RankModel(ZooModel):
     def forward(self, batch: Batch) -> dict[str, Tensor]:
         """Logits `(B, K)` by task; those of a task with `given` are conditional on it.
 
-        A model whose last layer is linear has one more for each of `values`.
+        One that `learns_values` has one more for each of them.
         """
 
     def used(self, *roles: Role) -> tuple[Feature, ...]:

@@ -12,8 +12,11 @@ from zoo.core.types import Batch
 
 
 def cells_of(features: Sequence[Feature], batch: Batch) -> Batch:
-    """`(B·K, …)` by feature name; what is a request's is repeated for its candidates."""
-    return {feature.name: _flat(feature, batch) for feature in features}
+    """`(B, K, …)` by feature name; what is a request's is repeated for its candidates."""
+    places = batch["item_id"].shape
+    cells = {feature.name: batch[feature.name] for feature in features}
+    repeated = {f.name: cells[f.name] for f in features if f.request_level}
+    return cells | {name: x[:, None].expand(*places, *x.shape[1:]) for name, x in repeated.items()}
 
 
 def columns_of(features: Sequence[Feature]) -> list[Feature]:
@@ -22,22 +25,22 @@ def columns_of(features: Sequence[Feature]) -> list[Feature]:
 
 
 def table(features: Sequence[Feature], cells: Batch, values: Mapping[str, Tensor]) -> Tensor:
-    """`(N, C)` float32.
+    """`(…, C)` float32.
 
     A number is as it is, an id too, NaN where it is 0 (unknown); a multi feature has a column for each of its
     `values`, how often it is in the cell.
 
     Args:
         features: Categorical, multi and numeric ones.
-        cells: `(N,)` by feature name, `(N, length)` of a multi one.
+        cells: `(…)` by feature name, `(…, length)` of a multi one.
         values: `(V,)` ids by multi feature.
     """
     columns = [_number(feature, cells[feature.name]) for feature in columns_of(features)]
     counts = [
-        (cells[name][:, :, None] == ids).sum(1).float().unbind(1)
+        (cells[name][..., None] == ids).sum(-2).float().unbind(-1)
         for name, ids in ((f.name, values[f.name]) for f in features if f.kind == "multi")
     ]
-    return torch.stack([*columns, *(column for several in counts for column in several)], dim=1)
+    return torch.stack([*columns, *(column for several in counts for column in several)], dim=-1)
 
 
 def frequent(ids: Tensor, vocab: int, most: int) -> Tensor:
@@ -51,11 +54,3 @@ def _number(feature: Feature, values: Tensor) -> Tensor:
     if feature.kind == "numeric":
         return values.float()
     return values.float().masked_fill(values == 0, torch.nan)
-
-
-def _flat(feature: Feature, batch: Batch) -> Tensor:
-    places = batch["item_id"].shape
-    values = batch[feature.name]
-    if feature.request_level:
-        values = values[:, None].expand(*places, *values.shape[1:])
-    return values.reshape(places.numel(), *values.shape[2:])

@@ -115,7 +115,7 @@ class GBDT(CollectingRankModel):
     def collect(self, batch: Batch) -> None:
         """Keeps the features and targets of the candidates of a batch."""
         mask = batch["item_id"] > 0
-        found = {name: cells[mask.flatten()] for name, cells in cells_of(self.features, batch).items()}
+        found = {name: cells[mask] for name, cells in cells_of(self.features, batch).items()}
         for task in self.tasks:
             defined = mask & (batch[f"label:{task.given}"] > 0) if task.given else mask
             found[f"label:{task.name}"] = batch[f"label:{task.name}"].where(defined, torch.nan)[mask]
@@ -142,7 +142,7 @@ class GBDT(CollectingRankModel):
         """Logits `(B, K)` by task and value."""
         boosters, values = self._boosters()
         shape = batch["item_id"].shape
-        matrix = table(self.features, cells_of(self.features, batch), values).cpu().numpy()
+        matrix = table(self.features, cells_of(self.features, batch), values).flatten(0, 1).cpu().numpy()
         threads = self._threads()
         logits = {}
         for name in self.outputs:

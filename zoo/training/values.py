@@ -44,6 +44,12 @@ def predicted(form: ValueForm, logits: Tensor) -> Tensor:
     return logits.exp() if form == "weighted_logistic" else logits.sigmoid()
 
 
+def truth(form: ValueForm, label: Tensor) -> Tensor:
+    """What `predicted` is to be compared with: the label, at most 1 if it is a share, NaN where it is not defined."""
+    known = label if form == "weighted_logistic" else target(form, label)
+    return known.where(~label.isnan(), torch.nan)
+
+
 def label_of(batch: Batch, name: str, mask: Tensor) -> tuple[Tensor, Tensor]:
     """The label of a value, 0 where it is not defined, and where it is.
 

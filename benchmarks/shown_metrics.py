@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 import torch.nn.functional as F
@@ -13,12 +13,16 @@ from benchmarks.shown import ShownData
 from zoo.core.types import Batch
 from zoo.metrics import functional as M
 from zoo.training import RankModel
+from zoo.training.values import truth
 
 CHUNK = 8192
 """Rows evaluated at once, roughly; no metric depends on it."""
 UNITS = 20_000
 """Most groups of users that are resampled: what 200 resamples of a million users take would not fit."""
 CUT_OFF = 10
+DURATION = "the duration"
+BUCKETS = ("short", "medium", "long")
+"""Thirds of the measured rows by the duration of their items."""
 
 
 @dataclass(frozen=True)
@@ -28,10 +32,15 @@ class Predicted:
     Attributes:
         logits: `(M,)` by task, in the order of the rows.
         ranked: `(N,)` reciprocal rank and NDCG by name; NaN where a request has one row, or none chosen.
+        values: `(M,)` what is expected of each value that the model predicts, by name, and what came of it, by
+            `label:<name>`, NaN where it is not defined.
+        duration: `(M,)` how long the item of every row is, where the model was told the feature.
     """
 
     logits: Batch
     ranked: Batch
+    values: Batch = field(default_factory=dict)
+    duration: Tensor | None = None
 
 
 @torch.no_grad()
@@ -40,16 +49,19 @@ def predicted(model: RankModel, data: ShownData, choice: str) -> Predicted:
     size = max(1, CHUNK * len(data.test) // len(data.test.shown.event))
     logits: dict[str, list[Tensor]] = {task.name: [] for task in data.schema.tasks}
     ranked: dict[str, list[Tensor]] = {}
+    numbers: dict[str, list[Tensor]] = {}
     for index in torch.arange(len(data.test)).split(size):
         batch = data.test.batch(index)
         found, mask = model(batch), batch["item_id"] > 0
         for name, parts in logits.items():
             parts.append(found[name][mask])
+        for name, number in _numbers(model, found, batch).items():
+            numbers.setdefault(name, []).append(number[mask])
         if choice in found:
             for name, values in _ranked(found[choice], batch[f"label:{choice}"], mask).items():
                 ranked.setdefault(name, []).append(values)
-    joined = [{name: torch.cat(parts) for name, parts in part.items()} for part in (logits, ranked)]
-    return Predicted(*joined)
+    joined = [{name: torch.cat(parts) for name, parts in part.items()} for part in (logits, ranked, numbers)]
+    return Predicted(*joined, joined[2].pop(DURATION, None))
 
 
 def measure(measured: Measured, found: Predicted, data: ShownData, choice: str) -> None:
@@ -72,6 +84,43 @@ def measure(measured: Measured, found: Predicted, data: ShownData, choice: str) 
         add_task(measured, task.name, logits, labels, of, weights, not events.nameless)
     for name, values in found.ranked.items():
         add_mean(measured, f"{name}/{choice}", values, user, weights)
+    for name in found.values:
+        if f"label:{name}" in found.values:
+            add_value(measured, name, found, group, weights)
+
+
+def add_value(measured: Measured, name: str, found: Predicted, group: Tensor, weights: Tensor) -> None:
+    """Absolute error of a number, also by the duration of items, and how well it orders pairs.
+
+    Args:
+        measured: Added to.
+        name: Of the value.
+        found: With what is expected of it, in the unit of its label.
+        group: `(M,)` the user of each.
+        weights: `(R, G)`, as of `add_task`.
+    """
+    expected, label = found.values[name], found.values[f"label:{name}"]
+    defined = ~label.isnan()
+    if not defined.any():
+        return
+    error = (expected - label).abs()
+    add_mean(measured, f"{name}/mae", error, group, weights)
+    measured.add_pooled(f"{name}/xauc", M.xauc(expected[defined], label[defined]))
+    if found.duration is None:
+        return
+    ordered = found.duration[defined].sort().values
+    edges = ordered[[len(ordered) // 3, 2 * len(ordered) // 3]]
+    bucket = torch.bucketize(found.duration, edges)
+    for number, title in enumerate(BUCKETS):
+        if (where := defined & (bucket == number)).any():
+            add_mean(measured, f"{name}/mae/{title}", error.where(where, torch.nan), group, weights)
+
+
+def _numbers(model: RankModel, logits: Batch, batch: Batch) -> Batch:
+    """`(B, K)` what is expected of values, what came of them, and the duration of items."""
+    numbers = model.expected(logits, batch)
+    numbers |= {f"label:{name}": truth(form, batch[f"label:{name}"]) for name, form in model.values.items()}
+    return numbers | ({DURATION: batch[model.duration]} if model.duration else {})
 
 
 def _ranked(logits: Tensor, labels: Tensor, mask: Tensor) -> Batch:

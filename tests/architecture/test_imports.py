@@ -25,6 +25,7 @@ PLANTED = {
     "board": ("leaderboard/load.py", "import benchmarks.plan"),
     "indexes": ("zoo/recall/two_tower.py", "import hnswlib"),
     "numba": ("zoo/core/topk.py", "import numba"),
+    "trees": ("zoo/training/rank.py", "import lightgbm"),
     "lightning": ("zoo/funnel/trace.py", "import pytorch_lightning"),
     "datasets": ("benchmarks/world.py", "import datasets"),
 }

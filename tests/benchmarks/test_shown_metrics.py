@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -72,3 +74,31 @@ def test_no_metric_depends_on_how_many_rows_are_evaluated_at_once(
         one, other = (getattr(x, part) for x in found)
         for key in one:
             torch.testing.assert_close(one[key], other[key], rtol=1e-5, atol=1e-6, equal_nan=True)
+
+
+def test_watch_time_is_measured_where_it_is_defined_and_by_duration(tmp_path) -> None:
+    asked = spec("rank/dcn_v2")
+    params = {**asked.config["params"], "values": {"stay": "weighted_logistic"}, "duration": "size"}
+    asked = replace(asked, config={**asked.config, "params": params})
+    made = runner(tmp_path, world())
+    found = {key: value.mean for key, value in made.run(asked, tmp_path)[0].metrics.items()}
+    data, model = made.components.shown, made.components.rank(asked.config, asked.config, 0)
+    rows: list[tuple[float, float, float]] = []
+    for n in range(len(data.test)):
+        batch = data.test.batch(torch.tensor([n]))
+        expected, label = model.probabilities(batch)["stay"][0], batch["label:stay"][0]
+        assert label.isnan().equal(batch["label:click"][0] == 0)
+        triples = zip(expected.tolist(), label.tolist(), batch["size"][0].tolist(), strict=True)
+        rows += [row for row in triples if not np.isnan(row[1])]
+    error = np.array([abs(p - y) for p, y, _ in rows])
+    size = np.array([z for *_, z in rows])
+    assert found["stay/mae"] == pytest.approx(error.mean(), rel=1e-4)
+    one, two = np.sort(size)[[len(size) // 3, 2 * len(size) // 3]]
+    for title, where in (
+        ("short", size <= one),
+        ("medium", (size > one) & (size <= two)),
+        ("long", size > two),
+    ):
+        assert found[f"stay/mae/{title}"] == pytest.approx(error[where].mean(), rel=1e-4)
+    pairs = [((p < q) + (p == q) / 2) for p, y, _ in rows for q, z, _ in rows if y < z]
+    assert found["stay/xauc"] == pytest.approx(np.mean(pairs), rel=1e-4)

@@ -62,9 +62,23 @@ VARIANTS: dict[str, Sequence[dict[str, Any]]] = {
     "rank/dcn_v2": (
         {"structure": "stacked", "behaviour": "like", "task_weights": {"like": 2.0}},
         {"head": {"kind": "mmoe"}, "history": {"kind": "lastn_mean", "behaviours": ["watch", "like"]}},
+        {
+            "history": {
+                "kind": "din",
+                "behaviours": ["watch", "like"],
+                "hidden": [8],
+                "item_features": ["genres"],
+            }
+        },
+        {"history": {"kind": "sim_soft", "top": 4}},
+        {"history": {"kind": "sim_hard", "top": 4, "category": "year"}},
+        {"history": {"kind": "cluster"}},
     ),
-    "rank/deepfm": ({"head": {"kind": "ple", "levels": 2}, "history": {"kind": "lastn_mean"}},),
+    "rank/deepfm": ({"head": {"kind": "ple", "levels": 2}, "history": {"kind": "din", "hidden": [8]}},),
     "rank/fibinet": ({"senet": False, "bilinear": "each", "product": "inner"},),
+    "rank/gbdt": (
+        {"num_trees": 40, "shrinkage": 0.5, "user_id": True, "row_share": 0.9, "without": ["genres"]},
+    ),
     "rerank/mmr": ({"window": 2, "theta": 0.3, "scale": False},),
 }
 

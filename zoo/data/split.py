@@ -232,7 +232,7 @@ def flags_of(table: pa.Table, roles: SchemaConfig) -> dict[str, Tensor]:
 
 
 def values_of(table: pa.Table, roles: SchemaConfig) -> dict[str, Tensor]:
-    """`(E,)` float by explicit behaviour: its number, NaN where a row has none or does not count as it."""
+    """`(E,)` float by explicit behaviour: its number, NaN where it has none, or is not what that is given."""
     flags = flags_of(table, roles)
     values: dict[str, Tensor] = {}
     for name, behaviour in roles.behaviours.items():
@@ -242,5 +242,6 @@ def values_of(table: pa.Table, roles: SchemaConfig) -> dict[str, Tensor]:
             except UserError as error:
                 raise UserError(f"behaviours.{name}.value: {error}") from None
             numbers = torch.from_numpy(found.to_numpy(zero_copy_only=False).copy()).float()
-            values[name] = numbers.masked_fill(~flags[name], torch.nan)
+            defined = flags[name] & flags[behaviour.given or roles.base]
+            values[name] = numbers.masked_fill(~defined, torch.nan)
     return values

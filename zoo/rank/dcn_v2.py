@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Tensor
 
-from zoo.core.config import ModelConfig
+from zoo.core.config import ModelConfig, demand
 from zoo.core.registry import register
 from zoo.core.schema import Schema
 from zoo.core.types import Batch
@@ -31,7 +31,7 @@ class DCNv2Config(RankConfig):
         hidden: Widths of the MLP.
         dropout: In the MLP.
         structure: The MLP beside the crosses (`parallel`) or on top of them (`stacked`).
-        behaviour: History whose mean is a feature of the request, besides `history`; empty for none.
+        behaviour: History whose mean is a feature of the request; empty for none. `history` can do more.
         history_length: Newest events of it.
         half_life: An event weighs half after this many newer ones; None for a plain mean.
     """
@@ -45,6 +45,11 @@ class DCNv2Config(RankConfig):
     history_length: int = 50
     half_life: float | None = None
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        both = bool(self.behaviour) and self.history.kind != "none"
+        demand((not both, "behaviour is another word for history of kind lastn_mean: name one of them"))
+
 
 @register
 class DCNv2(RankModel):
@@ -56,6 +61,7 @@ class DCNv2(RankModel):
     """
 
     Config: ClassVar[type[ModelConfig]] = DCNv2Config
+    learns_values = True
 
     def __init__(self, schema: Schema, config: DCNv2Config) -> None:
         super().__init__(schema, config)
@@ -72,7 +78,7 @@ class DCNv2(RankModel):
         self.heads = make_heads(config.head, self.outputs, width)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Logits `(B, K)` by task."""
+        """Logits `(B, K)` by task and value."""
         request = torch.cat([self.request(batch), self.histories.request(batch)], dim=-1)
         candidate = torch.cat([self.candidate(batch), self.histories.candidate(batch)], dim=-1)
         x = per_candidate(request, candidate)

@@ -1,5 +1,6 @@
 """The Lightning bases of all models: the only place that knows optimizers, steps and files of weights."""
 
+from zoo.training.collected import CollectingRankModel
 from zoo.training.contrast import ContrastConfig
 from zoo.training.counting import CountingModel
 from zoo.training.likes import Likes, LikesGathered, power
@@ -11,6 +12,7 @@ from zoo.training.rerank import RerankModel
 from zoo.training.retrieval import EmbeddingRetrieval, RetrievalModel
 
 __all__ = [
+    "CollectingRankModel",
     "ContrastConfig",
     "CountingModel",
     "EmbeddingRetrieval",

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from zoo.core.config import ModelConfig, demand
 from zoo.core.errors import UserError, did_you_mean
@@ -20,6 +21,7 @@ from zoo.losses.listwise import softmax_listwise
 from zoo.losses.pointwise import masked_bce
 from zoo.training.module import ZooModel
 from zoo.training.sound import check_sound
+from zoo.training.values import DurationCurve, ValueForm, expected, label_of, target
 
 
 @dataclass(frozen=True)
@@ -27,13 +29,17 @@ class RankConfig(ModelConfig):
     """What every pre-rank and rank model can be told.
 
     Attributes:
-        task_weights: Weight of a task's loss, 1 where not given.
+        task_weights: Weight of the loss of a task or value, 1 where not given.
         listwise: Weight of a softmax over each request's candidates on every task's joint probability,
             beside the pointwise loss that keeps probabilities calibrated.
         without: Names of features to leave out.
         history: What is read of the user's past events.
         head: What tasks share.
         position: A tower on how items were shown, in training only; none if null.
+        values: Explicit behaviours to predict as well, each with how it is learned: `weighted_logistic` for
+            seconds watched; `regression` or `binary` (above 80 %) for the share of an item that was played.
+        duration: Item feature that tells how long an item is: predicted shares are also given divided by
+            those of items as long, `<name>:relative`, which is what a fusion should use.
     """
 
     task_weights: dict[str, float] = field(default_factory=dict)
@@ -42,6 +48,8 @@ class RankConfig(ModelConfig):
     history: HistoryConfig = field(default_factory=HistoryConfig)
     head: HeadConfig = field(default_factory=HeadConfig)
     position: PositionConfig | None = None
+    values: dict[str, ValueForm] = field(default_factory=dict)
+    duration: str = ""
 
     def __post_init__(self) -> None:
         demand((self.listwise >= 0, f"listwise must not be negative, found {self.listwise}"))
@@ -55,9 +63,13 @@ class RankModel(ZooModel):
             no task.
     """
 
+    learns_values: ClassVar[bool] = False
+    """Whether `forward` has a logit for each of `values` too."""
+
     def __init__(self, schema: Schema, config: RankConfig) -> None:
         super().__init__(schema, config)
         self.tasks, self.task_weights, self.listwise = schema.tasks, config.task_weights, config.listwise
+        self.values, self.duration = config.values, config.duration
         place = config.position
         self.position_tower = PositionTower(schema, place, self.outputs) if place else None
         self._used = schema.leaving_out([*config.without, *([place.feature] if place else [])])
@@ -67,15 +79,27 @@ class RankModel(ZooModel):
             if name not in self.outputs:
                 near = did_you_mean(name, self.outputs)
                 raise UserError(f"{self.registry_name}: task_weights: unknown task {name!r}{near}")
+        if twice := sorted({task.name for task in self.tasks} & self.values.keys()):
+            raise UserError(
+                f"{self.registry_name}: values: {twice[0]!r} is a task, expected an explicit behaviour"
+            )
+        if self.values and not self.learns_values:
+            raise UserError(f"{self.registry_name}: values: it predicts tasks only")
+        duration = schema[self.duration] if self.duration else None
+        shares = [name for name, form in self.values.items() if form != "weighted_logistic"]
+        self.curves = nn.ModuleDict({name: DurationCurve(duration) for name in shares if duration})
 
     @property
     def outputs(self) -> list[str]:
-        """What `forward` gives a logit for."""
-        return [task.name for task in self.tasks]
+        """What `forward` gives a logit for: the tasks, and the values behind them."""
+        return [*(task.name for task in self.tasks), *self.values]
 
     @abstractmethod
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Logits `(B, K)` by task; those of a task with `given` are conditional on it."""
+        """Logits `(B, K)` by task; those of a task with `given` are conditional on it.
+
+        One that `learns_values` has one more for each of them.
+        """
 
     def used(self, *roles: Role) -> tuple[Feature, ...]:
         """The schema's features in these roles that the config does not leave out."""
@@ -129,7 +153,18 @@ class RankModel(ZooModel):
             if self.listwise:
                 loss = loss + self.listwise * softmax_listwise(log_joint[task.name], labels, known)
             total = total + self.task_weights.get(task.name, 1.0) * loss
+        for name, form in self.values.items():
+            total = total + self.task_weights.get(name, 1.0) * self._value_loss(
+                batch, name, form, logits[name]
+            )
         return total
+
+    def _value_loss(self, batch: Batch, name: str, form: ValueForm, logits: Tensor) -> Tensor:
+        label, defined = label_of(batch, name, batch["item_id"] > 0)
+        wanted = target(form, label)
+        if self.training and name in self.curves:
+            self.curves[name].add(batch, wanted, defined)
+        return masked_bce(logits, wanted, defined)
 
     @torch.no_grad()
     def diagnostics(self, batch: Batch) -> Batch:
@@ -160,7 +195,7 @@ class RankModel(ZooModel):
 
     @torch.no_grad()
     def probabilities(self, batch: Batch) -> Batch:
-        """`(B, K)` probability by task, conditional where the task is.
+        """`(B, K)` probability by task, conditional where the task is, and what is expected of each value.
 
         Raises:
             UserError: A column that the model was fitted with is not there. How an item will be shown is not
@@ -170,7 +205,13 @@ class RankModel(ZooModel):
         if columns := ", ".join(feature.name for feature in missing if feature.of != "shown"):
             raise UserError(f"{self.registry_name}: no stage before it made the columns it reads: {columns}")
         batch = batch | {feature.name: unknown(feature, batch["item_id"]) for feature in missing}
-        return {name: logits.sigmoid() for name, logits in self(batch).items()}
+        logits = self(batch)
+        tasks = {task.name: logits[task.name].sigmoid() for task in self.tasks}
+        return tasks | self.expected(logits, batch)
+
+    def expected(self, logits: Batch, batch: Batch) -> Batch:
+        """`(B, K)` what is expected of each value, from logits of `forward`."""
+        return expected(logits, self.values, self.curves, batch)
 
 
 def joint_log_probability(logits: dict[str, Tensor], schema: Schema) -> dict[str, Tensor]:

@@ -23,6 +23,7 @@ from zoo.metrics.functional.ranking import (
     rank_by_score,
     recall_at_k,
 )
+from zoo.metrics.functional.regression import mae, xauc
 
 __all__ = [
     "Hits",
@@ -40,6 +41,7 @@ __all__ = [
     "hits",
     "intra_list_distance",
     "log_loss",
+    "mae",
     "mrr",
     "ndcg_at_k",
     "novelty",
@@ -48,4 +50,5 @@ __all__ = [
     "precision_at_k",
     "rank_by_score",
     "recall_at_k",
+    "xauc",
 ]

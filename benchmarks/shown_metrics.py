@@ -60,8 +60,13 @@ def predicted(model: RankModel, data: ShownData, choice: str) -> Predicted:
         if choice in found:
             for name, values in _ranked(found[choice], batch[f"label:{choice}"], mask).items():
                 ranked.setdefault(name, []).append(values)
-    joined = [{name: torch.cat(parts) for name, parts in part.items()} for part in (logits, ranked, numbers)]
-    return Predicted(*joined, joined[2].pop(DURATION, None))
+    values = _joined(numbers)
+    duration = values.pop(DURATION, None)
+    return Predicted(_joined(logits), _joined(ranked), values, duration)
+
+
+def _joined(chunks: dict[str, list[Tensor]]) -> Batch:
+    return {name: torch.cat(parts) for name, parts in chunks.items()}
 
 
 def measure(measured: Measured, found: Predicted, data: ShownData, choice: str) -> None:

@@ -60,9 +60,9 @@ def predicted(model: RankModel, data: ShownData, choice: str) -> Predicted:
         if choice in found:
             for name, values in _ranked(found[choice], batch[f"label:{choice}"], mask).items():
                 ranked.setdefault(name, []).append(values)
-    values = _joined(numbers)
-    duration = values.pop(DURATION, None)
-    return Predicted(_joined(logits), _joined(ranked), values, duration)
+    asked = _joined(numbers)
+    duration = asked.pop(DURATION, None)
+    return Predicted(_joined(logits), _joined(ranked), asked, duration)
 
 
 def _joined(chunks: dict[str, list[Tensor]]) -> Batch:

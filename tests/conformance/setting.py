@@ -35,7 +35,7 @@ VARIANTS: dict[str, Sequence[dict[str, Any]]] = {
         {"user_id": True, "behaviours": ["watch", "like"], "half_life": 3.0, "without": ["year"]},
         {"tower": "dcn", "rows": "users", "negatives": "mixed", "tasks": {"watch": 1.0, "like": 0.5}},
         {"training": "contrastive", "rows": "sets", "negatives": "all", "mask_history": True},
-        {"init": "spectral", "hidden": [], "rows": "sets", "negatives": "uniform"},
+        {"init": "spectral", "tower": "linear", "rows": "sets", "negatives": "uniform"},
     ),
     "prerank/three_tower": ({"behaviour": "watch", "listwise": 0.5, "half_life": 3.0},),
     "rank/lr": ({"without": ["hour", "genres"], "listwise": 0.5},),

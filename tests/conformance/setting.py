@@ -44,7 +44,7 @@ VARIANTS: dict[str, Sequence[dict[str, Any]]] = {
             "diversity": {"noise": 0.3, "newest": 3, "sampled": 5, "balanced": True},
         },
         {"diversity": {"noise": 0.1, "narrowness": "category", "newest": 2, "sampled": 6}, "half_life": 9.0},
-        {"init": "spectral", "hidden": [], "rows": "sets", "negatives": "uniform"},
+        {"init": "spectral", "tower": "linear", "rows": "sets", "negatives": "uniform"},
     ),
     "recall/deep_retrieval": (
         {"width": 4, "num_layers": 2, "behaviours": ["watch", "like"], "half_life": 3.0, "without": ["year"]},

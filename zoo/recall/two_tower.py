@@ -36,7 +36,7 @@ class TwoTowerConfig(ContrastConfig):
     Attributes:
         embed_dim: Of the vectors and the item embeddings.
         feature_dim: Of the embeddings of all other features.
-        tower: `mlp`, or `dcn` for crosses of the input before the MLP.
+        tower: `mlp`, `dcn` for crosses of the input before the MLP, or `linear`.
         num_layers: Crosses of a `dcn` tower.
         hidden: Widths of both towers' hidden layers.
         dropout: In both towers.
@@ -128,9 +128,8 @@ class TwoTower(EmbeddingRetrieval):
         self.ssl = SelfSupervision(features, config.ssl) if config.ssl else None
         if config.init == "spectral":
             self.register_buffer("begun", torch.zeros((), dtype=torch.bool))
-            for last in (list(self.user_tower.parameters())[-2:], list(self.item_tower.parameters())[-2:]):
-                for parameter in last:
-                    torch.nn.init.normal_(parameter, std=1e-3)
+            _shrink_last(self.user_tower)
+            _shrink_last(self.item_tower)
 
     @torch.no_grad()
     def begin(self, user: Tensor, item: Tensor) -> None:
@@ -204,3 +203,10 @@ def _check_tasks(tasks: Mapping[str, float], schema: Schema) -> None:
     for name in tasks:
         if name not in known:
             raise UserError(f"recall/two_tower: tasks: unknown task {name!r}{did_you_mean(name, known)}")
+
+
+def _shrink_last(tower: nn.Module) -> None:
+    """Makes a tower's output small, but not 0, or no layer before the last would learn at first."""
+    last = [module for module in tower.modules() if isinstance(module, nn.Linear)][-1]
+    for parameter in last.parameters():
+        nn.init.normal_(parameter, std=1e-3)

@@ -10,7 +10,7 @@ from tests import naive
 from zoo.core.check import check
 from zoo.core.errors import UserError
 from zoo.core.yaml import Node
-from zoo.layers.heads import MMoE, PLE, HeadConfig, SharedBottom, make_heads
+from zoo.layers.heads import PLE, HeadConfig, MMoE, SharedBottom, make_heads
 
 TASKS = ("watch", "like", "share")
 DIM = 5

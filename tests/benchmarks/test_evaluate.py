@@ -15,6 +15,7 @@ from benchmarks.evaluate import (
     add_unique_finds,
 )
 from benchmarks.intervals import bootstrap_weights
+from zoo.core.errors import UserError
 from zoo.core.schema import Feature, Schema, Task
 from zoo.core.types import Candidates
 
@@ -102,3 +103,11 @@ def test_a_metric_that_is_defined_for_nobody_is_left_out() -> None:
     measured = Measured()
     measured.add_users("recall@20", torch.full((3,), torch.nan))
     assert not measured.metrics and not measured.arrays
+
+
+def test_a_logit_that_is_no_number_is_refused_and_not_left_out() -> None:
+    ids, logits = torch.ones(3, 2, dtype=torch.int64), torch.zeros(3, 2)
+    logits[1, 1] = torch.nan
+    schema = Schema((), (Task("click"),))
+    with pytest.raises(UserError, match="1 of 6 logits of task 'click' are not finite numbers"):
+        add_tasks(Measured(), {"click": logits}, {"item_id": ids, "label:click": torch.eye(3)[:, :2]}, schema)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -102,3 +103,34 @@ def test_watch_time_is_measured_where_it_is_defined_and_by_duration(tmp_path) ->
         assert found[f"stay/mae/{title}"] == pytest.approx(error[where].mean(), rel=1e-4)
     pairs = [((p < q) + (p == q) / 2) for p, y, _ in rows for q, z, _ in rows if y < z]
     assert found["stay/xauc"] == pytest.approx(np.mean(pairs), rel=1e-4)
+
+
+def test_polarisation_is_the_mean_weight_of_the_top_expert(tmp_path: Path) -> None:
+    made = runner(tmp_path, world())
+    of = spec("rank/dcn_v2")
+    of.config["params"]["head"] |= {"kind": "mmoe", "experts": 3}
+    measured = made.run(of, tmp_path)[0]
+    model, view = made.components.rank(of.config, of.config, 0), made.components.shown.test
+    weights: dict[str, list[float]] = {}
+
+    def note(name: str, out: torch.Tensor) -> None:
+        weights.setdefault(name, []).extend(out.max(-1).values[0].tolist())
+
+    for name, gate in model.heads.gates.items():
+        gate.register_forward_hook(lambda _, __, out, name=name: note(name, out))
+    with torch.no_grad():
+        for n in range(len(view)):
+            model(view.batch(torch.tensor([n])))
+    assert list(weights) == ["click", "buy", "never"]
+    for name, values in weights.items():
+        assert measured.metrics[f"polarisation/{name}"].mean == pytest.approx(np.mean(values), abs=1e-5)
+
+
+def test_a_position_tower_is_trained_in_a_run_and_served_without(tmp_path: Path) -> None:
+    of = spec("rank/lr")
+    of.config["params"]["position"] = {"feature": "position", "context": ["device"]}
+    measured = runner(tmp_path, world()).run(of, tmp_path)[0]
+    assert "auc/click" in measured.metrics
+    loaded = zoo.load_model(tmp_path / "model")
+    assert len(loaded.score([{"user_id": "u01", "item_id": "i03"}])["click"]) == 1
+    assert loaded.model.position_tower is not None

@@ -13,6 +13,8 @@ from zoo.core.errors import UserError
 from zoo.core.schema import Schema
 from zoo.core.types import Batch
 from zoo.data.views import CandidateView
+from zoo.layers.heads import MMoE
+from zoo.layers.histories import Histories
 from zoo.training import RankModel
 
 MASK = rank_data()[1].candidates["item_id"] > 0
@@ -134,6 +136,19 @@ def test_64_rows_are_overfitted(case: Case) -> None:
     logits = model.eval()(view.batch(torch.arange(8)))["watch"].detach()
     assert F.binary_cross_entropy_with_logits(logits, watch) < 0.1
     assert logits[watch > 0].min() > 1 and logits[watch == 0].max() < -1
+
+
+@models("prerank", "rank")
+def test_a_head_and_a_history_are_taken_or_refused(case: Case) -> None:
+    """An option of every ranker that one forgets would be a wrong number in a record."""
+    for option, kind, part in (("head", "mmoe", MMoE), ("history", "lastn_mean", Histories)):
+        try:
+            model = Case(case.name, case.params | {option: {"kind": kind}}).fresh()
+        except UserError as error:
+            assert f"kind {kind}" in str(error)
+        else:
+            found = [module for module in model.modules() if isinstance(module, part)]
+            assert any(getattr(module, "request_dim", 1) for module in found)
 
 
 @models("prerank", "rank")

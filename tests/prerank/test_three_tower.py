@@ -8,6 +8,7 @@ import torch
 
 from tests import tiny
 from tests.conformance.setting import fit, rank_batch, rank_data
+from zoo.core.errors import UserError
 from zoo.core.registry import create_model
 from zoo.prerank.three_tower import ThreeTower
 
@@ -58,6 +59,14 @@ def test_logits_equal_numpy() -> None:
         for name, head in model.heads.items():
             expected = head.weight.detach().numpy() @ top + head.bias.detach().numpy()
             assert logits[name][row, place].item() == pytest.approx(float(expected[0]), abs=1e-4)
+
+
+def test_a_user_tower_sees_no_candidate() -> None:
+    with pytest.raises(UserError, match=r"history.*kind din looks at each candidate.*lastn_mean"):
+        create_model("prerank/three_tower", rank_data()[0], history={"kind": "din"})
+    with pytest.raises(UserError, match=r"no history of behaviour 'lik' \(did you mean 'like'\?\)"):
+        behaviours = {"kind": "lastn_mean", "behaviours": ["lik"]}
+        create_model("prerank/three_tower", rank_data()[0], history=behaviours)
 
 
 def mlp(layers: torch.nn.Sequential, x: np.ndarray, last_is_linear: bool) -> np.ndarray:

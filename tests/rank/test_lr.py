@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from tests.conformance.setting import rank_batch, rank_data
+from zoo.core.errors import UserError
 from zoo.core.registry import create_model
 from zoo.layers.embedding import CLIP
 from zoo.rank.lr import Linear, LogisticRegression
@@ -57,3 +58,25 @@ def test_logistic_regression_is_a_sum_over_features() -> None:
                 expected = by_hand(model.request[task], row, None)
                 expected += by_hand(model.candidate[task], row, place)
                 assert logits[task][row, place].item() == pytest.approx(expected, abs=1e-4)
+
+
+def test_a_history_is_weighed_as_numbers_are() -> None:
+    options = {"history": {"kind": "lastn_mean", "behaviours": ["like"]}, "embed_dim": 3}
+    model: LogisticRegression = create_model("rank/lr", rank_data()[0], **options)
+    torch.nn.init.normal_(model.histories.table.weight[1:].detach())
+    with_it, past = model(BATCH)["like"], model.histories.request(BATCH)
+    model.past, plain = None, model.past
+    expected = with_it - model(BATCH)["like"]
+    for row in (0, 3, ROWS - 1):
+        ids = [int(i) for i in BATCH["history:like"][row] if i]
+        mean = sum(model.histories.table.weight[i].detach().numpy() for i in ids) / max(len(ids), 1)
+        assert past[row].detach().numpy() == pytest.approx(mean, abs=1e-5)
+        w, b = weights(plain["like"])
+        assert expected[row, 1].item() == pytest.approx(
+            float((w @ past[row].detach().numpy() + b)[0]), abs=1e-4
+        )
+
+
+def test_experts_are_of_networks() -> None:
+    with pytest.raises(UserError, match=r"head.*kind mmoe is of networks, and this is none; expected single"):
+        create_model("rank/lr", rank_data()[0], head={"kind": "mmoe"})

@@ -32,8 +32,8 @@ class Predicted:
     Attributes:
         logits: `(M,)` by task, in the order of the rows.
         ranked: `(N,)` reciprocal rank and NDCG by name; NaN where a request has one row, or none chosen.
-        values: `(M,)` what is expected of each value that the model predicts, by name, and what came of it, by
-            `label:<name>`, NaN where it is not defined.
+        values: `(M,)` what is expected of each value that the model predicts, by name, and what came of it,
+            by `label:<name>`, NaN where it is not defined.
         duration: `(M,)` how long the item of every row is, where the model was told the feature.
     """
 
@@ -61,7 +61,8 @@ def predicted(model: RankModel, data: ShownData, choice: str) -> Predicted:
             for name, values in _ranked(found[choice], batch[f"label:{choice}"], mask).items():
                 ranked.setdefault(name, []).append(values)
     joined = [{name: torch.cat(parts) for name, parts in part.items()} for part in (logits, ranked, numbers)]
-    return Predicted(*joined, joined[2].pop(DURATION, None))
+    duration = joined[2].pop(DURATION, None)
+    return Predicted(joined[0], joined[1], joined[2], duration)
 
 
 def measure(measured: Measured, found: Predicted, data: ShownData, choice: str) -> None:

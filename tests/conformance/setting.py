@@ -58,12 +58,21 @@ VARIANTS: dict[str, Sequence[dict[str, Any]]] = {
     "rank/lr": ({"without": ["hour", "genres"], "listwise": 0.5},),
     "rank/dcn_v2": (
         {"structure": "stacked", "behaviour": "like", "task_weights": {"like": 2.0}},
-        {"history": {"kind": "din", "behaviours": ["watch", "like"], "hidden": [8], "item_features": ["genres"]}},
+        {
+            "history": {
+                "kind": "din",
+                "behaviours": ["watch", "like"],
+                "hidden": [8],
+                "item_features": ["genres"],
+            }
+        },
         {"history": {"kind": "sim_soft", "top": 4}},
         {"history": {"kind": "sim_hard", "top": 4, "category": "year"}},
         {"history": {"kind": "cluster"}},
     ),
-    "rank/gbdt": ({"num_trees": 40, "shrinkage": 0.5, "user_id": True, "row_share": 0.9, "without": ["genres"]},),
+    "rank/gbdt": (
+        {"num_trees": 40, "shrinkage": 0.5, "user_id": True, "row_share": 0.9, "without": ["genres"]},
+    ),
     "rerank/mmr": ({"window": 2, "theta": 0.3, "scale": False},),
 }
 

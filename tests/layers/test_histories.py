@@ -107,7 +107,9 @@ def softmax(logits: np.ndarray) -> np.ndarray:
     return weight / weight.sum()
 
 
-def dot(attention: nn.Module, query: np.ndarray, keys: np.ndarray, bias: np.ndarray | float = 0.0) -> np.ndarray:
+def dot(
+    attention: nn.Module, query: np.ndarray, keys: np.ndarray, bias: np.ndarray | float = 0.0
+) -> np.ndarray:
     if not len(keys):
         return np.zeros(DIM)
     return softmax(keys @ (n(attention.weight) @ query) / math.sqrt(DIM) + bias) @ keys
@@ -132,7 +134,8 @@ def by_hand(layer: Histories, given: Batch, number: int, row: int, item: int) ->
         return dot(attention, query, means, np.log([len(group) for group in groups]))
     # The weights of q − k may be any: what they do is taken from those of q and k.
     other = np.random.default_rng(0).normal(size=(len(n(attention.query.bias)), DIM))
-    first = [n(attention.query.weight) - other, n(attention.key.weight) + other, other, n(attention.product).T]
+    first = [n(attention.query.weight) - other, n(attention.key.weight) + other, other]
+    first.append(n(attention.product).T)
     logits = []
     for key in keys:
         x = np.concatenate([query, key, query - key, query * key])
@@ -219,9 +222,9 @@ def test_the_newest_or_likeliest_events_learn(kind: str) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"kind": "din", "behaviours": ["clik"]}, r"no history of behaviour 'clik' \(did you mean 'click'\?\)"),
+        ({"kind": "din", "behaviours": ["clik"]}, r"no history of behaviour 'clik' \(did you mean 'click'"),
         ({"kind": "sim_hard", "category": "price"}, "'price' is a number, expected one of category, tags"),
-        ({"kind": "cluster", "category": "history:click"}, "of role history, expected a feature of role item"),
+        ({"kind": "cluster", "category": "history:click"}, "of role history, expected a feature"),
         ({"kind": "din", "item_features": ["prise"]}, r"'prise' \(did you mean 'price'\?\)"),
     ],
 )

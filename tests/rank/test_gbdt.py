@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 import torch
 
-from tests import tiny
 from tests.conformance.setting import fit, prepared, rank_batch, rank_data
 from zoo.core.errors import UserError
 from zoo.core.registry import create_model
@@ -115,4 +114,3 @@ def test_it_ranks_a_crowd_to_its_own_half() -> None:
     found, mask = model(batch)["watch"], batch["item_id"] > 0
     labels = batch["label:watch"]
     assert found[mask & (labels > 0)].mean() > found[mask & (labels == 0)].mean() + 0.5
-    assert tiny.ITEMS == model.schema.n_items

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -31,8 +31,8 @@ class RankConfig(ModelConfig):
         without: Names of features to leave out.
         values: Explicit behaviours to predict as well, each with how it is learned: `weighted_logistic` for
             seconds watched; `regression` or `binary` (above 80 %) for the share of an item that was played.
-        duration: Item feature that tells how long an item is: predicted shares are also given divided by those of
-            items as long, `<name>:relative`, which is what a fusion should use.
+        duration: Item feature that tells how long an item is: predicted shares are also given divided by
+            those of items as long, `<name>:relative`, which is what a fusion should use.
     """
 
     task_weights: dict[str, float] = field(default_factory=dict)
@@ -67,7 +67,8 @@ class RankModel(ZooModel):
                 near = did_you_mean(name, self.outputs)
                 raise UserError(f"{self.registry_name}: task_weights: unknown task {name!r}{near}")
         if twice := sorted({task.name for task in self.tasks} & self.values.keys()):
-            raise UserError(f"{self.registry_name}: values: {twice[0]!r} is a task, expected an explicit behaviour")
+            text = f"values: {twice[0]!r} is a task, expected an explicit behaviour"
+            raise UserError(f"{self.registry_name}: {text}")
         if self.values and not self.learns_values:
             raise UserError(f"{self.registry_name}: values: it predicts tasks only")
         duration = schema[self.duration] if self.duration else None
@@ -103,15 +104,21 @@ class RankModel(ZooModel):
                 loss = loss + self.listwise * softmax_listwise(log_joint[task.name], labels, mask)
             total = total + self.task_weights.get(task.name, 1.0) * loss
         for name, form in self.values.items():
-            total = total + self.task_weights.get(name, 1.0) * self._value_loss(batch, name, form, logits[name])
+            loss = self._value_loss(batch, name, form, logits[name])
+            total = total + self.task_weights.get(name, 1.0) * loss
         return total
 
     def _value_loss(self, batch: Batch, name: str, form: ValueForm, logits: Tensor) -> Tensor:
         label, defined = label_of(batch, name, batch["item_id"] > 0)
         wanted = target(form, label)
-        if self.training and name in self.curves:
-            self.curves[name].add(batch, wanted, defined)
+        if self.training:
+            self.count_durations(batch, name, wanted, defined)
         return masked_bce(logits, wanted, defined)
+
+    def count_durations(self, batch: Batch, name: str, wanted: Tensor, defined: Tensor) -> None:
+        """Counts the targets `(B, K)` of a share by the duration of items, where `defined`."""
+        if name in self.curves:
+            cast(DurationCurve, self.curves[name]).add(batch, wanted, defined)
 
     @torch.no_grad()
     def probabilities(self, batch: Batch) -> Batch:

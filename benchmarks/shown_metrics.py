@@ -32,8 +32,8 @@ class Predicted:
     Attributes:
         logits: `(M,)` by task, in the order of the rows.
         ranked: `(N,)` reciprocal rank and NDCG by name; NaN where a request has one row, or none chosen.
-        values: `(M,)` what is expected of each value that the model predicts, by name, and what came of it, by
-            `label:<name>`, NaN where it is not defined.
+        values: `(M,)` what is expected of each value that the model predicts, by name, and what came of it,
+            by `label:<name>`, NaN where it is not defined.
         duration: `(M,)` how long the item of every row is, where the model was told the feature.
     """
 

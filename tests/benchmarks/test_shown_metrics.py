@@ -95,11 +95,8 @@ def test_watch_time_is_measured_where_it_is_defined_and_by_duration(tmp_path) ->
     size = np.array([z for *_, z in rows])
     assert found["stay/mae"] == pytest.approx(error.mean(), rel=1e-4)
     one, two = np.sort(size)[[len(size) // 3, 2 * len(size) // 3]]
-    for title, where in (
-        ("short", size <= one),
-        ("medium", (size > one) & (size <= two)),
-        ("long", size > two),
-    ):
+    thirds = {"short": size <= one, "medium": (size > one) & (size <= two), "long": size > two}
+    for title, where in thirds.items():
         assert found[f"stay/mae/{title}"] == pytest.approx(error[where].mean(), rel=1e-4)
     pairs = [((p < q) + (p == q) / 2) for p, y, _ in rows for q, z, _ in rows if y < z]
     assert found["stay/xauc"] == pytest.approx(np.mean(pairs), rel=1e-4)

@@ -19,7 +19,7 @@ _LINE, _ROWS, _PLACES = numba.float32[::1], numba.float32[:, ::1], numba.int64[:
 
 
 def best_places(scores: Tensor, k: int) -> Tensor:
-    """`(R, k)` int64 columns of the `k` best scores of each row `(R, C)`, in no order, -1 where there are fewer.
+    """`(R, k)` int64 columns of the best scores of each row `(R, C)`, in no order, -1 where there are fewer.
 
     Scores of -inf are never taken; of equal ones those of the lowest columns are.
     """
@@ -52,8 +52,8 @@ def _maxima(line: Any, best: Any, copy: Any) -> None:
 def _best(scores: Any, places: Any) -> None:
     """Fills `places` `(R, k)`.
 
-    As many columns as there are good groups are at least as good as the worst of these groups' bests, so nothing
-    below the best of the k-th group can be among the k best.
+    As many columns as there are good groups are at least as good as the worst of these groups' bests, so
+    nothing below the best of the k-th group can be among the k best.
     """
     columns, k = scores.shape[1], places.shape[1]
     best, copy = np.empty(GROUPS, np.float32), np.empty(max(GROUPS, columns), np.float32)
@@ -70,7 +70,8 @@ def _best(scores: Any, places: Any) -> None:
                         found += 1
         last = np.float32(-np.inf)
         if found > k:
-            copy[:found] = value[:found]
+            for at in range(found):
+                copy[at] = value[at]
             last = _largest(copy[:found], k)
         taken, equal = 0, 0
         for at in range(found):
@@ -79,9 +80,11 @@ def _best(scores: Any, places: Any) -> None:
                 taken += 1
             elif value[at] == last:
                 # Written over what has been read, to choose among them below.
-                place[equal] = place[at]
+                place[equal], copy[equal] = place[at], -place[at]
                 equal += 1
-        if equal > k - taken:
-            place[:equal].sort()
-        for at in range(min(equal, k - taken)):
-            places[row, taken + at] = place[at]
+        room = k - taken
+        lowest = -_largest(copy[:equal], room) if equal > room else np.float32(columns)
+        for at in range(equal):
+            if place[at] <= lowest:
+                places[row, taken] = place[at]
+                taken += 1

@@ -21,9 +21,9 @@ class ActivationUnit(nn.Module):
     """A small MLP on `[q, k, q − k, q ∘ k]` that weighs every event for every candidate.
 
     "Deep Interest Network for Click-Through Rate Prediction" (Zhou et al., KDD 2018,
-    https://doi.org/10.1145/3219819.3219823). The first layer is taken apart: what it does to `q − k` is the sum
-    of what it does to `q` and to `k`, so nothing of width 4D is ever made for a pair, and `q − k` needs no weights
-    of its own. Unlike in the paper, its units are ReLU and not Dice.
+    https://doi.org/10.1145/3219819.3219823). The first layer is taken apart: what it does to `q − k` is the
+    sum of what it does to `q` and to `k`, so nothing of width 4D is ever made for a pair, and `q − k` needs
+    no weights of its own. Unlike in the paper, its units are ReLU and not Dice.
 
     Args:
         dim: D, of candidates and events.
@@ -60,8 +60,8 @@ class ActivationUnit(nn.Module):
 class DotAttention(nn.Module):
     """Softmax over `(W q)·k / √D`, for every candidate over events of its own.
 
-    The exact search unit of SIM (Pi et al., CIKM 2020, https://doi.org/10.1145/3340531.3412744) with one head. `W`
-    begins as the identity, so that attention begins where a search by inner product ends.
+    The exact search unit of SIM (Pi et al., CIKM 2020, https://doi.org/10.1145/3340531.3412744) with one
+    head. `W` begins as the identity, so that attention begins where a search by inner product ends.
 
     Args:
         dim: D.

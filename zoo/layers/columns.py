@@ -44,7 +44,7 @@ def table(features: Sequence[Feature], cells: Batch, values: Mapping[str, Tensor
 
 
 def frequent(ids: Tensor, vocab: int, most: int) -> Tensor:
-    """`(V,)` the most frequent ids of a multi feature `(N, length)`, at most `most`, the lower of equal ones."""
+    """`(V,)` the `most` most frequent ids of a multi feature `(N, length)`, of equal ones the lower."""
     count = torch.bincount(ids.flatten(), minlength=vocab)[1:]
     order = count.argsort(descending=True, stable=True)[:most]
     return order[count[order] > 0].sort().values + 1

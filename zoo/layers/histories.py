@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -24,9 +24,9 @@ class HistoryConfig:
     """What of the past a model sees.
 
     Attributes:
-        kind: `none`; `lastn_mean`, a mean of the newest events; `din`, in which each candidate attends to all of
-            them; `sim_hard` and `sim_soft`, in which it attends to the newest of its own category, or to the most
-            like it, of many; `cluster`, in which it attends to the mean of each category.
+        kind: `none`; `lastn_mean`, a mean of the newest events; `din`, in which each candidate attends to all
+            of them; `sim_hard` and `sim_soft`, in which it attends to the newest of its own category, or to
+            the most like it, of many; `cluster`, in which it attends to the mean of each category.
         behaviours: Whose events, each with weights of its own; the first history of the schema if empty.
         length: Newest events used, at most as many as the dataset keeps.
         half_life: Of `lastn_mean`: an event weighs half after this many newer ones; None for a plain mean.
@@ -35,8 +35,8 @@ class HistoryConfig:
         hidden: Of `din`: widths of the MLP that weighs an event, by default those of the authors' code.
         softmax: Of `din`: weights that sum to 1, unlike the paper's.
         top: Of `sim_hard` and `sim_soft`: events that a candidate attends to.
-        category: Of `sim_hard` and `cluster`: the item feature that tells what is alike, of which the first value
-            counts; by default the first with categories.
+        category: Of `sim_hard` and `cluster`: the item feature that tells what is alike, of which the first
+            value counts; by default the first with categories.
         clusters: Of `cluster`: most clusters; further categories share them by their remainder.
     """
 
@@ -76,18 +76,20 @@ class HistoryConfig:
 
 
 class Histories(nn.Module):
-    """Histories as parts of a model's input: of the request where all candidates share them, else of each candidate.
+    """Histories as parts of a model's input: the request's where all candidates share them, else theirs.
 
     `din` is "Deep Interest Network for Click-Through Rate Prediction" (Zhou et al., KDD 2018,
-    https://doi.org/10.1145/3219819.3219823). `sim_hard` and `sim_soft` are "Search-based User Interest Modeling with
-    Lifelong Sequential Behavior Data for Click-Through Rate Prediction" (Pi et al., CIKM 2020,
-    https://doi.org/10.1145/3340531.3412744); unlike in the paper, the search is exact and by the embeddings that the
-    model itself learns, and attention has one head. `cluster` is the attention of "TWIN V2" (Si et al., CIKM 2024,
-    https://doi.org/10.1145/3627673.3680030): over means of clusters, with the logarithm of their sizes added to the
-    logits; unlike there, a cluster is a category, so nothing has to be fitted, and new items have theirs.
+    https://doi.org/10.1145/3219819.3219823). `sim_hard` and `sim_soft` are "Search-based User Interest
+    Modeling with Lifelong Sequential Behavior Data for Click-Through Rate Prediction" (Pi et al., CIKM 2020,
+    https://doi.org/10.1145/3340531.3412744); unlike in the paper, the search is exact and by the embeddings
+    that the model itself learns, and attention has one head. `cluster` is the attention of "TWIN V2" (Si et
+    al., CIKM 2024, https://doi.org/10.1145/3627673.3680030): over means of clusters, with the logarithm of
+    their sizes added to the logits; unlike there, a cluster is a category, so nothing has to be fitted, and
+    new items have theirs.
 
-    Of n events and K candidates, `din` costs K·n. `sim_hard` sorts n once and costs K·top; `cluster` adds n up once
-    and costs K·clusters. `sim_soft` has one matrix product K·n, without a gradient, and costs K·top beyond it.
+    Of n events and K candidates, `din` costs K·n. `sim_hard` sorts n once and costs K·top; `cluster` adds n
+    up once and costs K·clusters. `sim_soft` has one matrix product K·n, without a gradient, and costs K·top
+    beyond it.
 
     Args:
         schema: Names histories, features of events and of items.
@@ -145,9 +147,8 @@ class Histories(nn.Module):
         """`(B, request_dim)`."""
         if not self.request_dim:
             return torch.zeros(len(batch["item_id"]), 0, device=batch["item_id"].device)
-        return torch.cat(
-            [events.mean(batch, self.items, self.config.half_life) for events in self.events], dim=-1
-        )
+        half_life, several = self.config.half_life, cast("list[Events]", list(self.events))
+        return torch.cat([events.mean(batch, self.items, half_life) for events in several], dim=-1)
 
     def candidate(self, batch: Batch) -> Tensor:
         """`(B, K, candidate_dim)`."""
@@ -155,12 +156,11 @@ class Histories(nn.Module):
         if not self.candidate_dim:
             return torch.zeros(*item.shape, 0, device=item.device)
         if self.category is not None and not len(self.categories):
-            raise UserError(
-                f"history: {self.config.kind} needs the features of all items: call prepare first"
-            )
+            raise UserError(f"history: {self.config.kind} needs the features of items: call prepare first")
         attend = {"din": self._all, "sim_hard": self._few, "sim_soft": self._few, "cluster": self._clusters}
         query, made = self.items(item), attend[self.config.kind]
-        parts = [made(batch, query, *both) for both in zip(self.events, self.attention, strict=True)]
+        several = cast("list[Events]", list(self.events))
+        parts = [made(batch, query, *both) for both in zip(several, self.attention, strict=True)]
         return torch.cat(parts, dim=-1)
 
     def _all(self, batch: Batch, query: Tensor, events: Events, attention: nn.Module) -> Tensor:
@@ -212,7 +212,6 @@ def _category(schema: Schema, config: HistoryConfig) -> Feature:
             raise UserError(f"history.category: {feature.name!r} is a number, expected one of {names}")
         return feature
     if not having:
-        raise UserError(
-            f"history: kind {config.kind} needs an item feature with categories; the dataset has none"
-        )
+        text = "needs an item feature with categories; the dataset has none"
+        raise UserError(f"history: kind {config.kind} {text}")
     return having[0]

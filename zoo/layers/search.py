@@ -32,7 +32,7 @@ def same_category(history: Tensor, candidate: Tensor, k: int) -> Tensor:
 
 @torch.no_grad()
 def nearest(query: Tensor, key: Tensor, mask: Tensor, k: int) -> Tensor:
-    """`(B, K, k)` places of the `k` events of the largest inner product, in no order; -1 where there are fewer.
+    """`(B, K, k)` places of the events of the largest inner product, in no order, -1 where there are fewer.
 
     Among equals the newest events are taken. This is exact, so that the one step of a long history whose cost
     grows with its length is a matrix product and one pass over it; what is made of the events found does not.

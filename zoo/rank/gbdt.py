@@ -22,6 +22,7 @@ from zoo.training.values import label_of, target
 
 SMALLEST = 100
 """A leaf or a category needs no more than one row in so many, so that a small set can be fitted at all."""
+SIZES = ("min_leaf_rows", "min_category_rows")
 LARGEST_ID = 1 << 24
 """Ids above it are no whole numbers in float32."""
 
@@ -60,22 +61,15 @@ class GBDTConfig(RankConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        least = {
-            "num_trees": 1,
-            "num_leaves": 2,
-            "min_leaf_rows": 1,
-            "min_category_rows": 1,
-            "multi_values": 1,
-        }
+        least = {"num_leaves": 2} | dict.fromkeys(("num_trees", "multi_values", *SIZES), 1)
+        counts = {name: getattr(self, name) for name in least}
+        shares = {name: getattr(self, name) for name in ("shrinkage", "row_share", "column_share")}
         demand(
             *(
-                (getattr(self, n) >= k, f"{n} must be at least {k}, found {getattr(self, n)}")
-                for n, k in least.items()
+                (n >= least[name], f"{name} must be at least {least[name]}, found {n}")
+                for name, n in counts.items()
             ),
-            *(
-                (0 < getattr(self, n) <= 1, f"{n} must be above 0 and at most 1, found {getattr(self, n)}")
-                for n in ("shrinkage", "row_share", "column_share")
-            ),
+            *((0 < x <= 1, f"{name} must be above 0 and at most 1, found {x}") for name, x in shares.items()),
             (self.l2 >= 0, f"l2 must not be negative, found {self.l2}"),
             (self.num_threads >= 0, f"num_threads must not be negative, found {self.num_threads}"),
             (self.listwise == 0, f"listwise is of models with a gradient, found {self.listwise}"),
@@ -86,13 +80,14 @@ class GBDTConfig(RankConfig):
 class GBDT(CollectingRankModel):
     """LightGBM with an ensemble for each task, of the same batches as every other model.
 
-    Numbers are columns as they are, NaN included, ids are categories, and a multi feature has a column for each of
-    its frequent values. A conditional task is fitted where it is defined. The trees are kept as LightGBM's own text,
-    in the bytes of one buffer, so that files and checkpoints hold no pickle and loading needs no data.
+    Numbers are columns as they are, NaN included, ids are categories, and a multi feature has a column for
+    each of its frequent values. A conditional task is fitted where it is defined. The trees are kept as
+    LightGBM's own text, in the bytes of one buffer, so that files and checkpoints hold no pickle and loading
+    needs no data.
 
     "LightGBM: A Highly Efficient Gradient Boosting Decision Tree" (Ke et al., NeurIPS 2017,
-    https://papers.nips.cc/paper/6907-lightgbm-a-highly-efficient-gradient-boosting-decision-tree). Unlike there,
-    bins that are scales are numbers and not categories, and no validation set stops training early.
+    https://papers.nips.cc/paper/6907-lightgbm-a-highly-efficient-gradient-boosting-decision-tree). Unlike
+    there, bins that are scales are numbers and not categories, and no validation set stops training early.
     """
 
     Config: ClassVar[type[ModelConfig]] = GBDTConfig
@@ -108,7 +103,7 @@ class GBDT(CollectingRankModel):
         for feature in self.features:
             if feature.vocab > LARGEST_ID:
                 raise UserError(
-                    f"rank/gbdt: feature {feature.name!r} has {feature.vocab:,} ids, too many for a column"
+                    f"rank/gbdt: {feature.name!r} has {feature.vocab:,} ids, too many for a column"
                 )
         self.register_buffer("trees", torch.zeros(0, dtype=torch.uint8))
         self._loaded: tuple[Tensor | None, int, dict[str, Any], Batch] = (None, 0, {}, {})
@@ -133,8 +128,7 @@ class GBDT(CollectingRankModel):
         for name, form in self.values.items():
             label, defined = label_of(batch, name, mask)
             found[f"label:{name}"] = target(form, label).where(defined, torch.nan)[mask]
-            if name in self.curves:
-                self.curves[name].add(batch, target(form, label), defined)
+            self.count_durations(batch, name, target(form, label), defined)
         # Ids need no more than four bytes, and all rows are kept.
         self._rows.append({n: x if x.is_floating_point() else x.int() for n, x in found.items()})
 
@@ -157,11 +151,9 @@ class GBDT(CollectingRankModel):
         threads = self._threads()
         logits = {}
         for name in self.outputs:
-            raw = (
-                boosters[name].predict(matrix, raw_score=True, num_threads=threads)
-                if len(matrix)
-                else np.zeros(0)
-            )
+            booster = boosters[name]
+            # LightGBM refuses a table without rows.
+            raw = booster.predict(matrix, raw_score=True, num_threads=threads) if len(matrix) else np.zeros(0)
             logits[name] = torch.from_numpy(raw).float().to(batch["item_id"].device).view(shape)
         return logits
 
@@ -202,7 +194,7 @@ class GBDT(CollectingRankModel):
         return self.config.num_threads or torch.get_num_threads()
 
     def _boosters(self) -> tuple[dict[str, Any], Batch]:
-        """The trees by task, and the columns of multi features, read again only when the buffer has changed."""
+        """The trees by task, and the columns of multi features, read again when the buffer has changed."""
         if not len(self.trees):
             raise UserError("rank/gbdt: not fitted yet")
         of, version, boosters, values = self._loaded
@@ -219,4 +211,4 @@ def _lightgbm() -> ModuleType:
         import lightgbm
     except ImportError:
         raise UserError("rank/gbdt needs a missing package: pip install 'funnelzoo[gbdt]'") from None
-    return lightgbm  # type: ignore[no-any-return]
+    return lightgbm

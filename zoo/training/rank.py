@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import ClassVar, cast
 
 import torch
 import torch.nn.functional as F
@@ -80,9 +80,8 @@ class RankModel(ZooModel):
                 near = did_you_mean(name, self.outputs)
                 raise UserError(f"{self.registry_name}: task_weights: unknown task {name!r}{near}")
         if twice := sorted({task.name for task in self.tasks} & self.values.keys()):
-            raise UserError(
-                f"{self.registry_name}: values: {twice[0]!r} is a task, expected an explicit behaviour"
-            )
+            text = f"values: {twice[0]!r} is a task, expected an explicit behaviour"
+            raise UserError(f"{self.registry_name}: {text}")
         if self.values and not self.learns_values:
             raise UserError(f"{self.registry_name}: values: it predicts tasks only")
         duration = schema[self.duration] if self.duration else None
@@ -154,17 +153,21 @@ class RankModel(ZooModel):
                 loss = loss + self.listwise * softmax_listwise(log_joint[task.name], labels, known)
             total = total + self.task_weights.get(task.name, 1.0) * loss
         for name, form in self.values.items():
-            total = total + self.task_weights.get(name, 1.0) * self._value_loss(
-                batch, name, form, logits[name]
-            )
+            loss = self._value_loss(batch, name, form, logits[name])
+            total = total + self.task_weights.get(name, 1.0) * loss
         return total
 
     def _value_loss(self, batch: Batch, name: str, form: ValueForm, logits: Tensor) -> Tensor:
         label, defined = label_of(batch, name, batch["item_id"] > 0)
         wanted = target(form, label)
-        if self.training and name in self.curves:
-            self.curves[name].add(batch, wanted, defined)
+        if self.training:
+            self.count_durations(batch, name, wanted, defined)
         return masked_bce(logits, wanted, defined)
+
+    def count_durations(self, batch: Batch, name: str, wanted: Tensor, defined: Tensor) -> None:
+        """Counts the targets `(B, K)` of a share by the duration of items, where `defined`."""
+        if name in self.curves:
+            cast(DurationCurve, self.curves[name]).add(batch, wanted, defined)
 
     @torch.no_grad()
     def diagnostics(self, batch: Batch) -> Batch:

@@ -1,4 +1,4 @@
-"""Labels that are numbers, such as seconds watched or the share of a video played, learned by cross-entropy."""
+"""Labels that are numbers, such as seconds watched or the share played, learned by cross-entropy."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ def target(form: ValueForm, label: Tensor) -> Tensor:
     Args:
         form: `weighted_logistic`: t / (1 + t) for t ≥ 0, so that the odds `exp(z)` are t itself; "Deep Neural
             Networks for YouTube Recommendations" (Covington et al., RecSys 2016,
-            https://doi.org/10.1145/2959100.2959190). `regression`: the share itself, at most 1, as an item that
-            was played twice was finished. `binary`: whether the share is above `FINISHED`.
+            https://doi.org/10.1145/2959100.2959190). `regression`: the share itself, at most 1, as an item
+            that was played twice was finished. `binary`: whether the share is above `FINISHED`.
         label: Any shape, not negative.
     """
     if form == "weighted_logistic":
@@ -45,7 +45,7 @@ def predicted(form: ValueForm, logits: Tensor) -> Tensor:
 
 
 def truth(form: ValueForm, label: Tensor) -> Tensor:
-    """What `predicted` is to be compared with: the label, at most 1 if it is a share, NaN where it is not defined."""
+    """What `predicted` is to be compared with: the label, a share at most 1, NaN where it is not defined."""
     known = label if form == "weighted_logistic" else target(form, label)
     return known.where(~label.isnan(), torch.nan)
 
@@ -87,9 +87,8 @@ class DurationCurve(nn.Module):
     def __init__(self, duration: Feature) -> None:
         super().__init__()
         if duration.kind not in ("numeric", "categorical"):
-            raise UserError(
-                f"duration: feature {duration.name!r} is {duration.kind}, expected a number or its bins"
-            )
+            found = f"feature {duration.name!r} is {duration.kind}"
+            raise UserError(f"duration: {found}, expected a number or its bins")
         self.feature = duration
         size = BINS if duration.kind == "numeric" else duration.vocab
         self.register_buffer("total", torch.zeros(size, dtype=torch.float64))

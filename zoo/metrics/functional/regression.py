@@ -1,4 +1,4 @@
-"""How far predicted numbers, such as seconds watched, are from the true ones, and how well they order them."""
+"""How far predicted numbers, such as seconds, are from the true ones, and how well they order them."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ def mae(predicted: Tensor, actual: Tensor) -> Tensor:
 def xauc(predicted: Tensor, actual: Tensor) -> Tensor:
     """The chance that of two samples with different numbers the larger one is predicted to be larger.
 
-    A tie of predictions counts half. For labels 0 and 1 it is the AUC. "Deconfounding Duration Bias in Watch-time
-    Prediction for Video Recommendation" (Zhan et al., KDD 2022, https://doi.org/10.1145/3534678.3539092); unlike
-    there it is of all pairs and not of a sample, counted in O(N log² N).
+    A tie of predictions counts half. For labels 0 and 1 it is the AUC. "Deconfounding Duration Bias in
+    Watch-time Prediction for Video Recommendation" (Zhan et al., KDD 2022,
+    https://doi.org/10.1145/3534678.3539092); unlike there it is of all pairs and not of a sample, counted in
+    O(N log² N).
 
     Args:
         predicted: `(N,)`, in any unit.
@@ -44,13 +45,14 @@ def xauc(predicted: Tensor, actual: Tensor) -> Tensor:
     won = _rising_pairs(rank[order])
     both = label * (len(rank) + 1) + rank
     tied = _equal_pairs(rank) - _equal_pairs(both)
-    pairs = len(rank) * (len(rank) - 1) / 2 - _equal_pairs(label)
-    return ((won + tied / 2) / pairs).where(pairs > 0, torch.nan)
+    pairs = -_equal_pairs(label) + len(rank) * (len(rank) - 1) / 2
+    area: Tensor = (won + tied / 2) / pairs
+    return area.where(pairs > 0, torch.nan)
 
 
 def _equal_pairs(values: Tensor) -> Tensor:
     """How many pairs of samples have the same value, float64."""
-    count = values.unique(return_counts=True)[1].double()
+    count: Tensor = values.unique(return_counts=True)[1].double()
     return (count * (count - 1) / 2).sum()
 
 

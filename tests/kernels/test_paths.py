@@ -12,22 +12,23 @@ from hypothesis import strategies as st
 from zoo.kernels.paths import TINY, assign
 
 
-def cost(paths: np.ndarray, scores: np.ndarray, penalty: float) -> float:
-    """`-Σ_items log Σ_j score + α Σ_paths load⁴`, with `scores` `(N, P)` of all paths."""
-    likely = sum(-np.log(TINY + scores[item, own].sum()) for item, own in enumerate(paths))
+def cost(paths: np.ndarray, scores: np.ndarray, penalty: float, weights: np.ndarray | None = None) -> float:
+    """`-Σ_items weight · log Σ_j score + α Σ_paths load⁴`, with `scores` `(N, P)` of all paths."""
+    weights = np.ones(len(paths)) if weights is None else weights
+    likely = sum(-weights[i] * np.log(TINY + scores[i, own].sum()) for i, own in enumerate(paths))
     return float(likely + penalty * (np.bincount(paths.ravel()).astype(float) ** 4).sum())
 
 
 def moved(
-    paths: np.ndarray, scores: np.ndarray, penalty: float, sweeps: int = 1, kept: int | None = None
+    paths: np.ndarray, scores: np.ndarray, penalty: float, sweeps: int = 1, weights: np.ndarray | None = None
 ) -> np.ndarray:
-    """The paths after `assign`, of which each item may take the `kept` with the best scores."""
-    kept = scores.shape[1] if kept is None else kept
-    candidates = np.argsort(-scores, axis=1, kind="stable")[:, :kept].astype(np.int64)
+    """The paths after `assign`; an item may take those it has a score for."""
+    candidates = np.argsort(-scores, axis=1, kind="stable").astype(np.int64)
     values = np.take_along_axis(scores, candidates, 1)
     candidates[values == 0] = -1
     found, loads = paths.copy(), np.bincount(paths.ravel(), minlength=scores.shape[1])
-    assign(found, candidates.copy(), values.copy(), loads, penalty, sweeps)
+    weights = np.ones(len(paths)) if weights is None else weights
+    assign(found, candidates.copy(), values.copy(), loads, weights, penalty, sweeps)
     assert (loads == np.bincount(found.ravel(), minlength=scores.shape[1])).all()
     return found
 
@@ -44,20 +45,20 @@ def test_no_sweep_raises_the_cost_until_no_move_lowers_it(
     seed: int, items: int, count: int, each: int, penalty: float
 ) -> None:
     paths, scores = draw(seed, items, count, each)
-    before = cost(paths, scores, penalty)
+    weights = np.random.default_rng(seed).exponential(size=items)
+    before = cost(paths, scores, penalty, weights)
     for _ in range(3):
-        paths = moved(paths, scores, penalty)
+        paths = moved(paths, scores, penalty, 1, weights)
         assert all(len(set(own)) == each for own in paths.tolist())
-        now = cost(paths, scores, penalty)
-        assert now <= before + 1e-9
+        assert (now := cost(paths, scores, penalty, weights)) <= before + 1e-9
         before = now
-    paths = moved(paths, scores, penalty, sweeps=50)
-    best = cost(paths, scores, penalty)
+    paths = moved(paths, scores, penalty, 50, weights)
+    best = cost(paths, scores, penalty, weights)
     for item, j, path in product(range(items), range(each), range(count)):
         if scores[item, path] and path not in paths[item]:
             other = paths.copy()
             other[item, j] = path
-            assert cost(other, scores, penalty) >= best - 1e-9
+            assert cost(other, scores, penalty, weights) >= best - 1e-9
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -82,6 +83,13 @@ def test_a_penalty_spreads_items_that_all_like_the_same_path() -> None:
     ]
     assert loads[0].tolist() == [20, 0, 0, 0] and loads[2].tolist() == [5, 5, 5, 5]
     assert 5 < loads[1].max() < 20
+
+
+def test_who_is_clicked_more_gets_the_better_path() -> None:
+    scores = np.array([[0.9, 0.6], [0.9, 0.6]])
+    for weights in ([5.0, 1.0], [1.0, 5.0]):
+        found = moved(np.array([[1], [1]]), scores, 0.1, 5, np.array(weights))
+        assert found[:, 0].tolist() == [0 if weight == 5 else 1 for weight in weights]
 
 
 def test_an_item_nobody_clicked_stays_where_it_is() -> None:

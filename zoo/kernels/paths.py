@@ -21,22 +21,26 @@ TINY = 1e-12
         numba.int64[:, ::1],
         numba.float64[:, ::1],
         numba.int64[::1],
+        numba.float64[::1],
         numba.float64,
         numba.int64,
     ),
     nogil=True,
 )
-def assign(paths: Ids, candidates: Ids, scores: Values, loads: Ids, penalty: float, sweeps: int) -> int:
+def assign(
+    paths: Ids, candidates: Ids, scores: Values, loads: Ids, weights: Values, penalty: float, sweeps: int
+) -> int:
     """Moves items to better paths, in place: greedy coordinate descent on the cost of Deep Retrieval.
 
-    The cost is `Σ_items -log Σ_j score(item, path_j) + penalty · Σ_paths load⁴`. No move ever raises it, and
-    the paths of an item stay different from each other.
+    The cost is `-Σ_items weight · log Σ_j score(item, path_j) + penalty · Σ_paths load⁴`. No move ever raises
+    it, and the paths of an item stay different from each other.
 
     Args:
         paths: `(N, J)` of each item, changed in place.
         candidates: `(N, S)` paths that an item may take, -1 for none.
         scores: `(N, S)` of these.
         loads: `(P,)` items on each path, changed along.
+        weights: `(N,)` of the items.
         penalty: α.
         sweeps: Times that all items are visited.
 
@@ -57,7 +61,7 @@ def assign(paths: Ids, candidates: Ids, scores: Values, loads: Ids, penalty: flo
                                 others += scores[item, s]
                 best = old = paths[item, j]
                 load = float(loads[old] - 1)
-                least = penalty * ((load + 1) ** 4 - load**4) - math.log(others + own)
+                least = penalty * ((load + 1) ** 4 - load**4) - weights[item] * math.log(others + own)
                 for s in range(candidates.shape[1]):
                     path = candidates[item, s]
                     taken = path < 0
@@ -66,7 +70,8 @@ def assign(paths: Ids, candidates: Ids, scores: Values, loads: Ids, penalty: flo
                     if taken:
                         continue
                     load = float(loads[path])
-                    cost = penalty * ((load + 1) ** 4 - load**4) - math.log(others + scores[item, s])
+                    cost = penalty * ((load + 1) ** 4 - load**4)
+                    cost -= weights[item] * math.log(others + scores[item, s])
                     if cost < least:
                         least, best = cost, path
                 if best != old:

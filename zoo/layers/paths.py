@@ -82,16 +82,19 @@ class PathScores(nn.Module):
     Attributes:
         codes: `(rows, size)` paths, -1 for none.
         values: `(rows, size)` scores.
+        clicks: `(rows,)` clicks, which decay as the scores do.
     """
 
     codes: Tensor
     values: Tensor
+    clicks: Tensor
 
     def __init__(self, rows: int, size: int, decay: float) -> None:
         super().__init__()
         self.decay = decay
         self.register_buffer("codes", torch.full((rows, size), -1))
         self.register_buffer("values", torch.zeros(rows, size))
+        self.register_buffer("clicks", torch.zeros(rows))
 
     @torch.no_grad()
     def update(self, items: Tensor, codes: Tensor, probability: Tensor) -> None:
@@ -104,6 +107,7 @@ class PathScores(nn.Module):
         """
         touched, row, clicks = items.unique(return_inverse=True, return_counts=True)
         kept = self.values[touched] * (self.decay**clicks)[:, None]
+        self.clicks[touched] = self.clicks[touched] * self.decay**clicks + clicks
         # A list that has room ends in a zero, so its smallest score is that of a path never seen.
         smallest = kept.min(1).values
         own = torch.arange(len(touched), device=row.device)

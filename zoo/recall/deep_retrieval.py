@@ -37,6 +37,7 @@ class DeepRetrievalConfig(ModelConfig):
         kept: Paths whose score is kept for each item, S.
         decay: η of these scores for every click of the item.
         penalty: α of `α Σ_paths (items on it)^4`.
+        weigh_clicks: Whether an item's likelihood counts as much as its clicks, relative to their mean.
         rounds: M-steps, one after each of the first epochs but the last, in which the paths stay.
         sweeps: Times that all items choose anew in an M-step.
         embed_dim: Of the user and item vectors that rank what was found.
@@ -59,6 +60,7 @@ class DeepRetrievalConfig(ModelConfig):
     kept: int = 20
     decay: float = 0.999
     penalty: float = 1e-5
+    weigh_clicks: bool = True
     rounds: int = 100
     sweeps: int = 3
     embed_dim: int = 32
@@ -205,7 +207,9 @@ class DeepRetrieval(RetrievalModel):
         choices = number[shape.numel() :].view(known.shape).masked_fill(known < 0, -1).cpu().numpy()
         loads = np.bincount(paths.ravel(), minlength=len(codes))
         scores = self.scores.values[1:].double().cpu().numpy()
-        assign(paths, choices, scores, loads, self.config.penalty, self.config.sweeps)
+        clicks = self.scores.clicks[1:].double().cpu().numpy()
+        weights = clicks / clicks.mean() if self.config.weigh_clicks else np.ones_like(clicks)
+        assign(paths, choices, scores, loads, weights, self.config.penalty, self.config.sweeps)
         self._place(codes[torch.from_numpy(paths).to(device)])
 
     @torch.no_grad()

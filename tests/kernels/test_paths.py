@@ -50,7 +50,8 @@ def test_no_sweep_raises_the_cost_until_no_move_lowers_it(
     for _ in range(3):
         paths = moved(paths, scores, penalty, 1, weights)
         assert all(len(set(own)) == each for own in paths.tolist())
-        assert (now := cost(paths, scores, penalty, weights)) <= before + 1e-9
+        now = cost(paths, scores, penalty, weights)
+        assert now <= before + 1e-9
         before = now
     paths = moved(paths, scores, penalty, 50, weights)
     best = cost(paths, scores, penalty, weights)

@@ -11,7 +11,10 @@ COLUMNS = {
         *("new_users/recall@20", "latency_ms/p50", "train/seconds"),
     ),
     "prerank": ("auc/*", "gauc/*", "ndcg@10", "recall@20", "latency_ms/p50", "train/seconds"),
-    "rank": ("auc/*", "gauc/*", "logloss/*", "pcoc/*", "ece/*", "latency_ms/p50", "train/seconds"),
+    "rank": (
+        *("auc/*", "gauc/*", "mrr/*", "logloss/*", "pcoc/*", "ece/*", "*/mae", "*/xauc"),
+        *("latency_ms/p50", "train/seconds"),
+    ),
     "rerank": ("ndcg@10", "ild@20", "genre_entropy@20", "coverage@20", "mrr", "latency_ms/p50"),
     "funnel": (
         *("ndcg@10", "recall@20", "hit@20", "mrr", "coverage@20", "ild@20"),
@@ -45,7 +48,8 @@ def merit(metric: str, value: float) -> float:
     kind = metric.removeprefix("new_users/").split("/")[0]
     if kind == "pcoc":
         return -abs(value - 1)
-    return -value if kind in ("logloss", "ece", "polarisation", "latency_ms", "train") else value
+    lower = kind in ("logloss", "ece", "polarisation", "latency_ms", "train") or "mae" in metric.split("/")
+    return -value if lower else value
 
 
 def number(metric: str, value: float) -> str:

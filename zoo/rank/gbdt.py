@@ -73,6 +73,9 @@ class GBDTConfig(RankConfig):
             (self.l2 >= 0, f"l2 must not be negative, found {self.l2}"),
             (self.num_threads >= 0, f"num_threads must not be negative, found {self.num_threads}"),
             (self.listwise == 0, f"listwise is of models with a gradient, found {self.listwise}"),
+            (self.history.kind == "none", f"history is of models with vectors, found {self.history.kind}"),
+            (self.head.kind == "single", f"head is of models with a gradient, found kind {self.head.kind}"),
+            (self.position is None, "position is of models with a gradient: leave the column out instead"),
         )
 
 

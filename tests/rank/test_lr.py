@@ -63,13 +63,13 @@ def test_logistic_regression_is_a_sum_over_features() -> None:
 def test_a_history_is_weighed_as_numbers_are() -> None:
     options = {"history": {"kind": "lastn_mean", "behaviours": ["like"]}, "embed_dim": 3}
     model: LogisticRegression = create_model("rank/lr", rank_data()[0], **options)
-    torch.nn.init.normal_(model.histories.table.weight[1:].detach())
+    torch.nn.init.normal_(model.histories.items.table.weight[1:].detach())
     with_it, past = model(BATCH)["like"], model.histories.request(BATCH)
     model.past, plain = None, model.past
     expected = with_it - model(BATCH)["like"]
     for row in (0, 3, ROWS - 1):
         ids = [int(i) for i in BATCH["history:like"][row] if i]
-        mean = sum(model.histories.table.weight[i].detach().numpy() for i in ids) / max(len(ids), 1)
+        mean = sum(model.histories.items.table.weight[i].detach().numpy() for i in ids) / max(len(ids), 1)
         assert past[row].detach().numpy() == pytest.approx(mean, abs=1e-5)
         w, b = weights(plain["like"])
         assert expected[row, 1].item() == pytest.approx(

@@ -79,10 +79,7 @@ class DeepRetrievalConfig(ModelConfig):
             *((getattr(self, name) >= 1, f"{name} must be at least 1") for name in counts),
             (self.width >= 2, f"width must be at least 2, found {self.width}"),
             (self.width**self.num_layers < 2**40, "num_layers must leave fewer than 2^40 paths"),
-            (
-                1 <= self.num_paths <= self.width,
-                f"num_paths must be between 1 and width, found {self.num_paths}",
-            ),
+            (1 <= self.num_paths <= self.width, f"num_paths must be 1 to width, found {self.num_paths}"),
             (0 < self.decay <= 1, f"decay must be in (0, 1], found {self.decay}"),
             (self.penalty >= 0, f"penalty must not be negative, found {self.penalty}"),
             (self.rounds >= 0, f"rounds must not be negative, found {self.rounds}"),

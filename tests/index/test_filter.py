@@ -11,7 +11,7 @@ from torch import Tensor
 
 import zoo.index.scan
 from tests.index.kinds import KINDS, create
-from tests.index.test_changes import METRICS, THOROUGH, best, drawn
+from tests.index.test_base_changes import METRICS, THOROUGH, best, drawn
 from zoo.index import Allow, Deny, Filter, VectorIndex
 from zoo.index.fetch import over_fetch
 from zoo.index.query import Query

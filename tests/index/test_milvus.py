@@ -1,4 +1,4 @@
-"""The tests of all indexes, for Milvus in a process of its own: its embedded server now and then never answers."""
+"""The tests of all indexes, for Milvus in a process of its own: its embedded server may never answer."""
 
 from __future__ import annotations
 

@@ -61,6 +61,7 @@ class GBDTConfig(RankConfig):
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        past, head = self.history.kind, self.head.kind
         least = {"num_leaves": 2} | dict.fromkeys(("num_trees", "multi_values", *SIZES), 1)
         counts = {name: getattr(self, name) for name in least}
         shares = {name: getattr(self, name) for name in ("shrinkage", "row_share", "column_share")}
@@ -73,8 +74,8 @@ class GBDTConfig(RankConfig):
             (self.l2 >= 0, f"l2 must not be negative, found {self.l2}"),
             (self.num_threads >= 0, f"num_threads must not be negative, found {self.num_threads}"),
             (self.listwise == 0, f"listwise is of models with a gradient, found {self.listwise}"),
-            (self.history.kind == "none", f"history is of models with vectors, found {self.history.kind}"),
-            (self.head.kind == "single", f"head is of models with a gradient, found kind {self.head.kind}"),
+            (past == "none", f"history is of models with vectors, found kind {past}"),
+            (head == "single", f"head is of models with a gradient, found kind {head}"),
             (self.position is None, "position is of models with a gradient: leave the column out instead"),
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from zoo.data.log import Log
@@ -76,6 +76,7 @@ def test_what_was_chosen_is_a_request_of_its_own_as_ever(rows: list[tuple]) -> N
 
 @settings(max_examples=60, deadline=None)
 @given(ROWS, st.integers(0, 6), st.floats(0.1, 0.9))
+@example([("a", item, 5, 0, item % 2) for item in range(8)], 0, 0.9)  # two requests, mixed by the hash
 def test_a_window_splits_no_request(rows: list[tuple], start: int, share: float) -> None:
     for ids in (True, False):
         log, events = make(rows, SHOWN, ids)

@@ -68,6 +68,18 @@ class Events:
         """By behaviour: where its events are among all, counted from 1, as 0 is padding."""
         return {name: flag.nonzero().squeeze(1) + 1 for name, flag in self.flags.items()}
 
+    @cached_property
+    def between(self) -> Tensor:
+        """`(E,)` the last index at or before each where no request lies on both sides of it.
+
+        Requests of one moment are mixed by the hash, so the first event of a request may be inside another.
+        """
+        index = torch.arange(len(self.time))
+        if self.request is None:
+            return index
+        first = self.request.flip(0).cummin(0).values.flip(0)
+        return torch.where(first == index, index, 0).cummax(0).values
+
     def cut(self, share: float) -> int:
         """The time before which `share` of all events lie; events at the cut itself come after it."""
         place = int(len(self.time) * share)
@@ -150,8 +162,7 @@ def window(events: Events, start: int, stop: int, share: float = 0.5) -> Request
     row = (last > first).nonzero().squeeze(1)
     first, last = first[row], last[row]
     end = first + ((last - first) * share).long()
-    if events.request is not None:
-        end = events.request[end].maximum(first)
+    end = events.between[end].maximum(first)
     return Requests(row, end, last, events.time[end], first == events.offsets[row])
 
 

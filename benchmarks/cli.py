@@ -1,4 +1,4 @@
-"""The command line of the harness: `run`, `plan`, `list` and `data`."""
+"""The command line of the harness: `run`, `plan`, `tune`, `list` and `data`."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, command, text in (
         ("run", _run, "run what has no record yet"),
         ("plan", _plan, "show what would run, and what has a record"),
+        ("tune", _tune, "try the values of each entry's `search` on validation, and tell the best"),
     ):
         sub = commands.add_parser(name, help=text)
         sub.set_defaults(command=command)
@@ -55,7 +56,10 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument(
             "--workers", type=int, default=os.cpu_count() or 1, help="runs at once (default: all cores)"
         )
-        sub.add_argument("--again", action="store_true", help="run everything, records or not")
+        if command is _tune:
+            sub.add_argument("--metric", default="", help="to choose by (default: the suite's `metric`)")
+        else:
+            sub.add_argument("--again", action="store_true", help="run everything, records or not")
     sub = commands.add_parser("list", help="list entries, funnels, suites, datasets, protocols and models")
     sub.set_defaults(command=_list)
     _add_data(commands.add_parser("data", help="describe a log of your own, check and show datasets"))
@@ -140,6 +144,36 @@ def _run(arguments: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
+def _tune(arguments: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from benchmarks.suite import resolve_suite
+    from benchmarks.tune import Search, Tuner
+    from zoo.core.yaml import load
+
+    if not any(change.startswith("protocol.window=") for change in arguments.changes):
+        arguments.changes.append("protocol.window=validation")
+    plan, setting = _resolved(arguments, data=True)
+    if plan.protocol.window == "test":
+        raise UserError("protocol.window: found test, expected validation: nothing is chosen on the test")
+    file, console = load(arguments.suite), Console()
+    searches = [search for item in file.items("entries") if (search := Search.of(item)).space]
+    tuner = Tuner(
+        searches,
+        lambda items: resolve_suite(arguments.suite, arguments.changes, CONFIGS, entries=items),
+        setting,
+        arguments.metric or str(getattr(file.get("metric"), "value", "")),
+    )
+    for outcome in tuner.run():
+        _tell(console, outcome, "", "", tuner.metric)
+    for search in searches:
+        score = "failed" if search.score is None else f"{search.score * tuner.sign:.4f}"
+        changes = " ".join(search.chosen) or "as it is"
+        line = f"{search.name}: {tuner.metric} {score} after {search.trials} trials: {changes}"
+        console.print(line, markup=False, highlight=False, soft_wrap=True)
+    return 0
+
+
 def _tell_windows(console: Console, plan: Plan, setting: Setting) -> None:
     """Who is measured, and whether what is chosen on validation can hold for the test."""
     from benchmarks.datasets import load_config, prepare
@@ -154,12 +188,12 @@ def _tell_windows(console: Console, plan: Plan, setting: Setting) -> None:
         console.print(f"[yellow]warning[/]: what is chosen on validation may not hold for the test: {text}")
 
 
-def _tell(console: Console, outcome: Outcome, number: str, total: str) -> None:
+def _tell(console: Console, outcome: Outcome, number: str, total: str, *first: str) -> None:
     record = outcome.record
     if record.status == "failed":
         text = f"FAILED {record.error}"
     else:
-        names = [name for part in HEADLINE for name in _named(record.metrics, part)]
+        names = [name for part in first or HEADLINE for name in _named(record.metrics, part)]
         shown = [f"{name} {record.metrics[name].mean:.3f}" for name in names]
         took = f"{outcome.seconds:.1f} s" if outcome.seconds else "has a record"
         text = "  ".join([*shown, took])
@@ -180,7 +214,7 @@ def _device() -> str:
 
 
 def _list(_: argparse.Namespace) -> int:
-    from benchmarks.suite import available
+    from benchmarks.entries import available
 
     for kind, names in available(CONFIGS).items():
         print(f"{kind}: {', '.join(names)}")

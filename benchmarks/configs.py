@@ -113,6 +113,17 @@ class SuiteEntry:
 
 
 @dataclass(frozen=True)
+class SearchedEntry(SuiteEntry):
+    """An entry of a suite and what `tune` tries: values by dotted key, `params.l2: [100, 300]`."""
+
+    search: dict[str, list[Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        empty = [key for key, values in self.search.items() if not values]
+        demand((not empty, f"search must name values to try, found none for {', '.join(empty)}"))
+
+
+@dataclass(frozen=True)
 class HardConfig:
     """Hard negatives of a recall model: what a funnel recalled and its later stages turned down.
 
@@ -168,14 +179,16 @@ class SuiteConfig:
         seeds: Every entry and funnel is run with each.
         entries: Entries such as `recall/popular`, or mappings with changes for this suite only.
         funnels: Names below configs/funnels.
+        metric: What `tune` chooses by, such as `ndcg@20`.
         about: One line for people.
     """
 
     dataset: str
     protocol: str
     seeds: list[int]
-    entries: list[SuiteEntry] = field(default_factory=list)
+    entries: list[SearchedEntry] = field(default_factory=list)
     funnels: list[str] = field(default_factory=list)
+    metric: str = ""
     about: str = ""
 
     def __post_init__(self) -> None:

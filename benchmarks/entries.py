@@ -26,6 +26,14 @@ def entry_names(root: Path) -> list[str]:
     return [f"{stage}/{name}" for stage in STAGES for name in config_names(root, stage)]
 
 
+def available(configs_root: Path | str = "configs") -> dict[str, list[str]]:
+    """The names of all entries, funnels, suites, datasets, protocols and models; no model is imported."""
+    root = Path(configs_root)
+    kinds = ("funnels", "suites", "datasets", "protocols")
+    named = {kind: config_names(root, kind) for kind in kinds}
+    return {"entries": entry_names(root), **named, "models": list_models()}
+
+
 def find_entry(root: Path, ref: Node, key: str, stage: str | None = None) -> Path:
     """The file of the entry that `ref` names.
 

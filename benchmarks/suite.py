@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from benchmarks.configs import SuiteConfig
-from benchmarks.entries import Json, config_names, entry_names, find_config, find_entry, resolve_entry
+from benchmarks.entries import Json, config_names, find_config, find_entry, resolve_entry
 from benchmarks.funnels import FunnelConfig, change, references
 from benchmarks.hard_config import with_funnel
 from benchmarks.overrides import Overrides, assignments, suffix
@@ -19,16 +19,10 @@ from benchmarks.protocols import ProtocolConfig
 from zoo.core.check import check, to_plain
 from zoo.core.errors import UserError
 from zoo.core.mistakes import ConfigErrors, Mistake, Mistakes
-from zoo.core.registry import list_models
 from zoo.core.yaml import Node, found, load
 
-
-def available(configs_root: Path | str = "configs") -> dict[str, list[str]]:
-    """The names of all entries, funnels, suites, datasets, protocols and models; no model is imported."""
-    root = Path(configs_root)
-    kinds = ("funnels", "suites", "datasets", "protocols")
-    named = {kind: config_names(root, kind) for kind in kinds}
-    return {"entries": entry_names(root), **named, "models": list_models()}
+NO_CHANGE = ("entry", "search")
+"""Keys of an entry of a suite that change nothing of it."""
 
 
 def resolve_suite(
@@ -36,6 +30,7 @@ def resolve_suite(
     overrides: Iterable[str] = (),
     configs_root: Path | str = "configs",
     check_dataset: Callable[[Path], object] = load,
+    entries: list[Node] | None = None,
 ) -> Plan:
     """Reads and checks a suite and all it names; runs nothing.
 
@@ -46,11 +41,12 @@ def resolve_suite(
             own runs, not for the funnels that use it.
         configs_root: The folder of all configs.
         check_dataset: Called with the dataset's file; raises UserError if it has a mistake.
+        entries: In place of all entries and funnels of the suite, if given.
 
     Raises:
         ConfigErrors: With the mistakes of all files.
     """
-    return _Resolver(Path(path), overrides, Path(configs_root), check_dataset).plan()
+    return _Resolver(Path(path), overrides, Path(configs_root), check_dataset, entries).plan()
 
 
 @dataclass(frozen=True)
@@ -95,7 +91,12 @@ class _Resolver:
     """Resolves one suite; goes on after a mistake, so values may be None until `raise_if_any`."""
 
     def __init__(
-        self, path: Path, overrides: Iterable[str], root: Path, check_dataset: Callable[[Path], object]
+        self,
+        path: Path,
+        overrides: Iterable[str],
+        root: Path,
+        check_dataset: Callable[[Path], object],
+        entries: list[Node] | None,
     ) -> None:
         self.path, self.root, self.check_dataset = path, root, check_dataset
         self.mistakes = Mistakes()
@@ -104,6 +105,10 @@ class _Resolver:
         if file is None:
             raise ConfigErrors(self.mistakes.found)
         self.suite = file.merged(self.overrides.of_suite())
+        self.whole = entries is None
+        if entries is not None:
+            listed = {"entries": Node(entries, file.file), "funnels": Node([], file.file)}
+            self.suite = replace(self.suite, value=self.suite.children | listed)
         self.channels: Json = {}  # resolved entries that find the candidates of all stages after recall
 
     def plan(self) -> Plan:
@@ -113,7 +118,8 @@ class _Resolver:
         jobs = [self.entry(item, f"entries[{i}]") for i, item in enumerate(self.suite.items("entries"))]
         self.look_for_twins([job.shown for job in jobs if job])
         jobs += [self.funnel(ref, f"funnels[{i}]") for i, ref in enumerate(self.suite.items("funnels"))]
-        self.overrides.tell_unused(self.names(), self.mistakes)
+        if self.whole:
+            self.overrides.tell_unused(self.names(), self.mistakes)
         self.mistakes.raise_if_any()
         assert suite and protocol
         command = ["python", "-m", "benchmarks", "run", str(self.path), *self.overrides.shared()]
@@ -151,7 +157,7 @@ class _Resolver:
         ref, inline = item, replace(item, value={})
         if item.children:
             ref, key = item.children.get("entry", item), f"{key}.entry"
-            inline = replace(item, value={k: node for k, node in item.children.items() if k != "entry"})
+            inline = replace(item, value={k: node for k, node in item.children.items() if k not in NO_CHANGE})
         if not (name := _text(ref)):
             return None
         changes = inline.merged(self.overrides.below(str(name.value)))

@@ -88,7 +88,7 @@ def step(name: str, folder: Path) -> dict[str, float]:
 
 def _serve(log: Log) -> dict[str, float]:
     """Samples a second of ten features in shuffled batches, from columns that lie in mapped memory."""
-    from zoo.data.split import tensor_of
+    from zoo.data.marks import tensor_of
     from zoo.data.views import BatchLoader, ColumnView
 
     columns = [tensor_of(log.events[name]) for name in ("user", "item", "time")]

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.speed.options import Options
-from zoo.data.split import tensor_of
+from zoo.data.marks import tensor_of
 from zoo.data.views import BatchLoader, ColumnView
 
 ROWS, FEATURES, VALUES = 15_000_000, 20, 10_000

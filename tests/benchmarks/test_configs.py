@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from benchmarks.configs import EntryConfig, ExactIndex, FaissIndex, HnswlibIndex, MilvusIndex
+from benchmarks.entries import available
 from benchmarks.funnels import FunnelConfig
 from benchmarks.protocols import ProtocolConfig
-from benchmarks.suite import available, resolve_suite
+from benchmarks.suite import resolve_suite
 from zoo.core.check import check
 from zoo.core.mistakes import ConfigErrors
 from zoo.core.yaml import load

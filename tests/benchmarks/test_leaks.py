@@ -25,8 +25,8 @@ from benchmarks.datasets import DatasetConfig
 from benchmarks.datasets.profiling.advice import warnings_of
 from benchmarks.datasets.profiling.leaks import _auc_of_counts, _correlation, leaks
 from zoo.data.log import Log
+from zoo.data.marks import flags_of
 from zoo.data.roles import FeatureConfig
-from zoo.data.split import flags_of
 
 
 def test_a_column_that_equals_a_label_warns() -> None:

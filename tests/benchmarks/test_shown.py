@@ -24,9 +24,10 @@ from benchmarks.world import World
 from zoo.core.errors import UserError
 from zoo.data.encode import Encoder
 from zoo.data.log import Log
+from zoo.data.marks import flags_of
 from zoo.data.roles import BehaviourConfig, FeatureConfig, SchemaConfig
 from zoo.data.snapshot import DAY
-from zoo.data.split import Events, flags_of
+from zoo.data.split import Events
 
 Told = dict[str, list[tuple]]
 

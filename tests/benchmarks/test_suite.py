@@ -10,10 +10,11 @@ from typing import Any
 import pytest
 from fake_suite import SUITE
 
+from benchmarks.entries import available
 from benchmarks.funnels import FunnelConfig
 from benchmarks.plan import Plan, RunSpec
 from benchmarks.protocols import ProtocolConfig
-from benchmarks.suite import available, resolve_suite
+from benchmarks.suite import resolve_suite
 from zoo.core.check import check
 from zoo.core.yaml import Node
 

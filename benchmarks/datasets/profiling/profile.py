@@ -14,9 +14,9 @@ from benchmarks.datasets.profiling.coverage import Coverage, coverage, statistic
 from benchmarks.datasets.profiling.leaks import leaks
 from benchmarks.datasets.reading.report import SAMPLES, Report
 from zoo.data.log import NOBODY, Log, Vector
+from zoo.data.marks import flags_of, values_of
 from zoo.data.roles import SchemaConfig
 from zoo.data.snapshot import DAY
-from zoo.data.split import flags_of, values_of
 
 PUBLISHED = re.compile(r"(^|_)(published|publish|created|create|released?|uploaded?|listed)(_|$)")
 """What a column of the items is called that says since when they exist."""

@@ -79,6 +79,33 @@ def test_weights_are_the_best_without_a_diagonal() -> None:
     assert np.abs(gradient).max() < 1e-4 and not np.diag(solved).any()
 
 
+@pytest.mark.parametrize("dense", [True, False])
+def test_weighed_weights_are_the_best_for_histories_with_holes(
+    dense: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the expected error over all ways to hide items, what is left of a history scaled up for them."""
+    monkeypatch.setattr(ease, "PAIR_COST", 10**9 if dense else 0)
+    histories, hidden = draw_histories(2, 30), 0.3
+    x = np.array([[item in history for item in range(ITEMS + 1)] for history in histories], float)
+    options = {"l2": 3.0, "dropout": hidden, "activity_power": 0.5, "target_power": 0.25}
+    solved = counted(histories, **options).weights.double().numpy()
+    solved *= x.sum(0).clip(1) ** 0.25
+    weight = x.sum(1) ** -0.5
+    x, wanted = x[:, 1:], solved[1:, 1:]
+
+    def error(b: np.ndarray) -> float:
+        mean = ((x - x @ b) ** 2).sum(1)
+        # An item that is there with probability 1 - p and then counts 1 / (1 - p) varies by p / (1 - p).
+        spread = (x @ b**2).sum(1) * hidden / (1 - hidden)
+        return float(weight @ (mean + spread) + 3.0 * weight.mean() * (b**2).sum())
+
+    draw = np.random.default_rng(0)
+    for _ in range(50):
+        step = 1e-3 * draw.normal(size=wanted.shape)
+        np.fill_diagonal(step, 0)
+        assert error(wanted + step) > error(wanted)
+
+
 @pytest.mark.parametrize(("size", "block"), [(1, 4), (7, 1), (23, 5), (23, 23), (24, 8), (24, 100)])
 def test_the_sweep_inverts(size: int, block: int) -> None:
     draw = torch.Generator().manual_seed(size)

@@ -32,6 +32,10 @@ class EASEConfig(ModelConfig):
     Attributes:
         behaviour: Events that count as choosing an item.
         l2: The ridge penalty λ, in users: more of it trusts pairs of rare items less.
+        dropout: Share p of a history that is hidden from the model while it fits, on average over all draws,
+            which adds `p / (1 - p)` of an item's users to its penalty.
+        activity_power: Each user counts by the number of chosen items to minus this power.
+        target_power: The recommended item's popularity to this power divides its score.
         neighbours: Weights kept for each item to recommend, those largest in size; None for all, which then
             take 4 (n + 1)² bytes of the saved model for n items.
         history_length: Newest events of a user that vote.
@@ -42,6 +46,9 @@ class EASEConfig(ModelConfig):
 
     behaviour: str = "watch"
     l2: float = 500.0
+    dropout: float = 0.0
+    activity_power: float = 0.0
+    target_power: float = 0.0
     neighbours: int | None = None
     history_length: int = 200
     half_life: float | None = None
@@ -50,6 +57,7 @@ class EASEConfig(ModelConfig):
     def __post_init__(self) -> None:
         demand(
             (self.l2 > 0, f"l2 must be above 0, found {self.l2}"),
+            (0 <= self.dropout < 1, f"dropout must be in [0, 1), found {self.dropout}"),
             (self.neighbours is None or self.neighbours >= 1, "neighbours must be at least 1 or null"),
             (self.history_length >= 1, f"history_length must be at least 1, found {self.history_length}"),
             (self.half_life is None or self.half_life > 0, "half_life must be above 0 or null"),
@@ -63,9 +71,11 @@ class EASE(CountingModel):
     `B = argmin ‖X - X B‖² + λ‖B‖²` with a diagonal of 0, solved by `B_ij = -P_ij / P_jj` with
     `P = (XᵀX + λI)⁻¹`.
 
-    "Embarrassingly Shallow Autoencoders for Sparse Data" (Steck, WWW 2019, https://arxiv.org/abs/1905.03375).
-    Unlike in the paper, a history item may weigh less the older it is, small weights may be dropped, and
-    items against which the history speaks are not recommended at all.
+    "Embarrassingly Shallow Autoencoders for Sparse Data" (Steck, WWW 2019, https://arxiv.org/abs/1905.03375);
+    `dropout` is of "Autoencoders that don't overfit towards the Identity" (Steck, NeurIPS 2020,
+    https://proceedings.neurips.cc/paper/2020/hash/e33d974aae13e4d877477d51d8bafdc4-Abstract.html). Unlike in
+    the papers, users and items may be weighed by powers of their counts, a history item may weigh less the
+    older it is, small weights may be dropped, and what the history speaks against is not recommended at all.
     """
 
     Config: ClassVar[type[ModelConfig]] = EASEConfig
@@ -89,6 +99,7 @@ class EASE(CountingModel):
         """No user has come yet."""
         size = self.schema.n_items + 1
         self._gram = torch.zeros(size, size, device=self.weights.device)
+        self._popularity, self._users = self._gram.new_zeros(size), self._gram.new_zeros(2)
 
     def count(self, batch: Batch) -> None:
         """Counts the users of every pair of items; only the lower triangle is complete."""
@@ -96,13 +107,16 @@ class EASE(CountingModel):
         user, place = history.nonzero(as_tuple=True)
         likes = (user * size + history[user, place]).unique()
         user, item = likes // size, likes % size
+        weight = torch.bincount(user, minlength=len(history)).clamp(min=1) ** -self.config.activity_power
+        self._popularity += torch.bincount(item, minlength=size)
+        self._users += torch.stack([weight.sum(), torch.ones_like(weight).sum()])
         # Sorted by user and item: each event makes a pair with its user's events up to itself.
         first = torch.searchsorted(user, user)
         pairs = torch.arange(len(item), device=item.device) - first + 1
         if int(pairs.sum()) * PAIR_COST > len(history) * size**2:
             chosen = history.new_zeros(len(history), size, dtype=self._gram.dtype)
             chosen[user, item] = 1
-            self._gram.addmm_(chosen.T, chosen)
+            self._gram.addmm_(chosen.T * weight, chosen)
             return
         sizes = (pairs.cumsum(0) // PAIRS).unique_consecutive(return_counts=True)[1]
         for event in torch.arange(len(item), device=item.device).split(sizes.tolist()):
@@ -112,7 +126,7 @@ class EASE(CountingModel):
                 count
             )
             cell = item[one] * size + item[first[one] + back]
-            self._gram.view(-1).scatter_add_(0, cell, torch.ones_like(cell, dtype=self._gram.dtype))
+            self._gram.view(-1).scatter_add_(0, cell, weight[user[one]])
 
     def finish(self) -> None:
         """Solves for the weights.
@@ -120,7 +134,10 @@ class EASE(CountingModel):
         Raises:
             UserError: `l2` is too small for the counts.
         """
-        self._gram.diagonal().add_(self.config.l2)
+        weight, users = self._users.tolist()
+        diagonal, hidden = self._gram.diagonal(), self.config.dropout
+        diagonal.mul_(1 / (1 - hidden)).add_(self.config.l2 * weight / max(users, 1))
+        self._scale = self._popularity.clamp(min=1) ** -self.config.target_power
         try:
             invert_(self._gram)
         except ValueError as error:
@@ -130,12 +147,13 @@ class EASE(CountingModel):
             self.weights = torch.cat([weights for weights, _ in blocks], dim=1)
         else:
             self.weights, self.sources = (torch.cat(part) for part in zip(*blocks, strict=True))
-        del self._gram
+        del self._gram, self._popularity, self._users, self._scale
 
     def _kept(self, low: int, high: int) -> tuple[Tensor, Tensor]:
         """Weights for items `low:high`: all, `(n_items + 1, W)`, or `(W, K)` of the `(W, K)` items kept."""
         own = torch.arange(high - low, device=self._gram.device)
-        weights = -block_column(self._gram, low, high) / self._gram.diagonal()[low:high]
+        scale = -self._scale[low:high] / self._gram.diagonal()[low:high]
+        weights = block_column(self._gram, low, high) * scale
         weights[low + own, own] = 0
         if self.config.neighbours is None:
             return weights, own

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from benchmarks import evaluate, latency, shown_metrics
+from benchmarks import evaluate, evaluate_tasks, latency, shown_metrics
 from benchmarks.components import Components
 from benchmarks.evaluate import Measured
 from benchmarks.plan import RunSpec
@@ -78,7 +78,7 @@ class Runner:
         model = self.components.rank(spec.config, spec.config, spec.seed)
         measured, shown = Measured(), self.world.protocol.shown
         view = self._measure_shown(measured, model) if shown else self._measure_found(measured, model, spec)
-        measured.add_numbers(evaluate.diagnosed(model, view))
+        measured.add_numbers(evaluate_tasks.diagnosed(model, view))
         measured.add_costs(model.cost)
         # One request whose candidates are joined already: what the model itself takes.
         rows = torch.arange(min(len(view), latency.WARM_UP + latency.REQUESTS))
@@ -92,7 +92,7 @@ class Runner:
         with torch.no_grad():
             parts = [model(data.test.batch(chunk)) for chunk in rows.split(EVAL_CHUNK)]
         logits = {name: torch.cat([_wide(part[name], data.test) for part in parts]) for name in parts[0]}
-        evaluate.add_tasks(measured, logits, data.test.candidates, data.schema)
+        evaluate_tasks.add_tasks(measured, logits, data.test.candidates, data.schema)
         return data.test
 
     def _measure_shown(self, measured: Measured, model: RankModel) -> View:
@@ -133,6 +133,7 @@ class Runner:
         world, measured = self.world, Measured()
         segments = segment_names(world.requests) | by_targets(world.targets)
         evaluate.add_ranking(measured, ids, world.targets, world.protocol, segments)
+        evaluate.add_tail(measured, ids, world.targets, self._counts, world.protocol)
         evaluate.add_diversity(measured, ids, self._categories, self._counts)
         return measured
 

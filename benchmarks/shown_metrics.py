@@ -8,7 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from benchmarks.evaluate import Measured, add_mean, add_task, resamples
+from benchmarks.evaluate import Measured, resamples
+from benchmarks.evaluate_tasks import add_mean, add_task
 from benchmarks.shown import ShownData
 from zoo.core.types import Batch
 from zoo.metrics import functional as M

@@ -11,9 +11,10 @@ from benchmarks.evaluate import (
     add_diversity,
     add_ranking,
     add_survival,
-    add_tasks,
+    add_tail,
     add_unique_finds,
 )
+from benchmarks.evaluate_tasks import add_tasks
 from benchmarks.intervals import bootstrap_weights
 from zoo.core.errors import UserError
 from zoo.core.schema import Feature, Schema, Task
@@ -40,6 +41,20 @@ def test_ranking_equals_a_loop_over_users_and_segments_split_them() -> None:
     part = measured.arrays["user/recall@5"][1:][new[1:].numpy()]
     assert measured.metrics["new_users/recall@5"].mean == pytest.approx(part.mean(), abs=1e-6)
     assert "recall@100" not in measured.metrics
+
+
+def test_the_tail_is_the_less_popular_half() -> None:
+    counts = torch.from_numpy(np.random.default_rng(3).integers(0, 9, ITEMS + 1))
+    measured = Measured()
+    add_tail(measured, IDS, TARGETS, counts, PROTOCOL)
+    order = sorted(range(1, ITEMS + 1), key=lambda item: (-counts[item], item))
+    tail = set(order[len(order) // 2 :])
+    for u in range(USERS):
+        wanted, found = {t for t in TARGETS[u].tolist() if t} & tail, measured.arrays["user/tail/recall@5"][u]
+        if wanted:
+            assert found == pytest.approx(len(wanted & set(IDS[u, :5].tolist())) / len(wanted))
+        else:
+            assert np.isnan(found)
 
 
 def test_tasks_equal_sklearn_also_under_every_resample_of_users() -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,11 +18,12 @@ import torch
 
 from benchmarks.speed.options import Options, fastest
 from benchmarks.speed.peers import run_peer
-from zoo.core.schema import Feature, Schema, Task
+from zoo.core.schema import Feature, Role, Schema, Task
 from zoo.data.views import CandidateView, View
 
 ROWS, BATCH = 61_440, 4096
-IDS, NUMBERS = 20, 5
+VOCAB = {"item_id": 10_000} | {f"c{n}": round(10 ** (1 + n * 4 / 18)) for n in range(19)}
+NUMBERS = [f"n{n}" for n in range(5)]
 SIZES: dict[str, Any] = {
     "embed_dim": 16,
     "hidden": [400, 400, 400],
@@ -31,7 +32,6 @@ SIZES: dict[str, Any] = {
     "tower": [32],
     "attention": [80, 40],
     "history": 50,
-    "tasks": ["watch", "like"],
 }
 SCRIPTS = Path(__file__).parent / "peer_scripts"
 PEERS = {"deepctr-torch": "deepctr_ctr", "fuxictr": "fuxictr_ctr", "torch-rechub": "rechub_ctr"}
@@ -64,55 +64,67 @@ def measure(name: str, options: Options) -> dict[str, float | str]:
 def generate(folder: Path, name: str, rows: int, seed: int = 0) -> tuple[Schema, CandidateView]:
     """What a model learns from, and the same rows in files for the peers."""
     draw = np.random.default_rng(seed)
-    vocab = {"item_id": 10_000, **{f"c{n}": int(10 ** (1 + n * 4 / (IDS - 2))) for n in range(IDS - 1)}}
-    columns: dict[str, Any] = {key: _ids(draw, rows, size) for key, size in vocab.items()}
-    numbers = [f"n{n}" for n in range(NUMBERS)]
-    columns |= {key: draw.standard_normal(rows, np.float32) for key in numbers}
-    columns["history"] = _ids(draw, (rows, SIZES["history"]), vocab["item_id"])
-    labels = {task: (draw.random(rows) < 0.3).astype(np.float32) for task in SIZES["tasks"]}
+    tasks = ["watch", "like"] if name == "mmoe" else ["watch"]
+    schema = schema_of(SIZES["history"] if name == "din" else 0, tasks)
+    columns: dict[str, Any] = {feature.name: drawn(draw, feature, (rows,)) for feature in schema}
+    labels: dict[str, Any] = {task: (draw.random(rows) < 0.3).astype(np.float32) for task in tasks}
     np.savez(folder / "rows.npz", **columns, **labels)
-    (folder / "sizes.json").write_text(json.dumps(SIZES | {"vocab": vocab, "numbers": numbers}))
-    features = [
-        Feature(key, "item_id" if key == "item_id" else _role(key), "categorical", size)
-        for key, size in vocab.items()
-    ]
-    features += [Feature(key, _role(key), "numeric") for key in numbers]
-    features.append(Feature("history", "history", "sequence", vocab["item_id"], SIZES["history"], "watch"))
-    tasks = SIZES["tasks"] if name == "mmoe" else SIZES["tasks"][:1]
-    schema = Schema(tuple(features), tuple(Task(task) for task in tasks))
-    used = [f for f in features if f.name != "history" or name == "din"]
-    requests = {f.name: torch.from_numpy(columns[f.name]) for f in used if f.request_level}
-    candidates = {f.name: torch.from_numpy(columns[f.name])[:, None] for f in used if not f.request_level}
+    sizes = SIZES | {"vocab": VOCAB, "numbers": NUMBERS, "tasks": tasks}
+    (folder / "sizes.json").write_text(json.dumps(sizes))
+    requests = {f.name: torch.from_numpy(columns[f.name]) for f in schema if f.request_level}
+    candidates = {f.name: torch.from_numpy(columns[f.name])[:, None] for f in schema if not f.request_level}
     candidates |= {f"label:{task}": torch.from_numpy(labels[task])[:, None] for task in tasks}
     return schema, CandidateView(requests, candidates, {})
+
+
+def schema_of(history: int, tasks: Sequence[str] = ("watch",)) -> Schema:
+    """The features, half of which are the request's, and a history of so many events, if any."""
+    features = [Feature(name, _role(name), "categorical", vocab) for name, vocab in VOCAB.items()]
+    features += [Feature(name, _role(name), "numeric") for name in NUMBERS]
+    if history:
+        features.append(Feature("history", "history", "sequence", VOCAB["item_id"], history, "watch"))
+    return Schema(tuple(features), tuple(Task(task) for task in tasks))
+
+
+def drawn(draw: np.random.Generator, feature: Feature, shape: tuple[int, ...]) -> Any:
+    """Random values of a feature, `shape`; of a history `(*shape, length)`, full. Few ids are frequent."""
+    if feature.kind == "numeric":
+        return draw.standard_normal(shape, np.float32)
+    shape = (*shape, feature.length) if feature.kind == "sequence" else shape
+    return (draw.random(shape) ** 3 * (feature.vocab - 1)).astype(np.int64) + 1
+
+
+def _role(name: str) -> Role:
+    if name == "item_id":
+        return "item_id"
+    return "context" if int(name[1:]) % 2 else "item_stat"
+
+
+def entry_of(name: str) -> dict[str, Any]:
+    """The entry of a case, as a config would have it."""
+    model, params = CASES[name]
+    return {"model": model, "params": COMMON | params, "fit": {"batch_size": BATCH}}
+
+
+def clock() -> Callable[[], float]:
+    """On one thread the seconds of the processor, as others share the machine."""
+    return time.process_time if torch.get_num_threads() == 1 else time.perf_counter
 
 
 def epoch_of(name: str, schema: Schema, view: View) -> Callable[[], float]:
     """What trains a fresh model for an epoch and tells the seconds, by the harness's own `fit`."""
     from benchmarks.fit import fit, new_model
 
-    model, params = CASES[name]
-    entry = {"model": model, "params": COMMON | params, "fit": {"batch_size": BATCH}}
-    clock = time.process_time if torch.get_num_threads() == 1 else time.perf_counter
+    seconds = clock()
 
     def run() -> float:
-        fresh = new_model(entry, schema, 0)
-        started = clock()
+        fresh = new_model(entry_of(name), schema, 0)
+        started = seconds()
         fit(fresh, view, 0)
-        return clock() - started
+        return seconds() - started
 
     run()  # As of the peers, the first epoch does not count.
     return run
-
-
-def _ids(draw: np.random.Generator, shape: int | tuple[int, int], vocab: int) -> Any:
-    """Ids from 1 on, of which few are frequent."""
-    return (draw.random(shape) ** 3 * (vocab - 1)).astype(np.int64) + 1
-
-
-def _role(name: str) -> Any:
-    """Half of the features are the request's."""
-    return "context" if int(name[1:]) % 2 else "item_stat"
 
 
 def _peer(peer: str, folder: Path, name: str, threads: int) -> Callable[[], float]:

@@ -1,4 +1,4 @@
-"""Training of `rank/dcn_v2`, an epoch with its loader, beside the fastest peer; see `benchmarks.speed.ctr`."""
+"""Epochs of `rank/dcn_v2` beside the fastest peer, see `benchmarks.speed.ctr`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training of `rank/deepfm`, an epoch with its loader, beside the fastest peer; see `benchmarks.speed.ctr`."""
+"""Epochs of `rank/deepfm` beside the fastest peer, see `benchmarks.speed.ctr`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training of an MLP above `history: din`, an epoch with its loader, beside the fastest peer; see `benchmarks.speed.ctr`."""
+"""Epochs of an MLP above `history: din` beside the fastest peer, see `benchmarks.speed.ctr`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Training of `head: mmoe`, an epoch with its loader, beside the fastest peer; see `benchmarks.speed.ctr`."""
+"""Epochs of `head: mmoe` beside the fastest peer, see `benchmarks.speed.ctr`."""
 
 from __future__ import annotations
 

@@ -29,5 +29,7 @@ class MLP(nn.Sequential):
     def forward(self, x: Tensor) -> Tensor:
         """`(…, dim)` for `(…, dim of the input)`."""
         # As a matrix: of more dimensions a linear layer gives a view, to which in place is a copy more.
-        rows: Tensor = super().forward(x.reshape(-1, x.shape[-1]))
+        rows = x.reshape(-1, x.shape[-1])
+        for layer in self:
+            rows = layer(rows)
         return rows.view(*x.shape[:-1], self.dim)

@@ -22,7 +22,7 @@ class _ByRow(torch.optim.Optimizer):
     meanwhile. So a step costs the same for any number of rows.
     """
 
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
         """One step."""
         loss = None
         if closure is not None:

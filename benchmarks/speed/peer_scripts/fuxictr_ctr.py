@@ -1,4 +1,4 @@
-"""FuxiCTR's side of `benchmarks.speed.ctr`: models wired from its layers, its own loader and training step."""
+"""FuxiCTR's side of `benchmarks.speed.ctr`: its layers, wired here, in its own loader and training step."""
 
 import sys
 from pathlib import Path
@@ -42,7 +42,7 @@ def feature_map(folder: Path, name: str, sizes: dict[str, Any]) -> FeatureMap:
         past = {"vocab_size": sizes["vocab"]["item_id"], "max_len": sizes["history"], "padding_idx": 0}
         found.features["history"] = {"type": "sequence", "source": "", "share_embedding": "item_id", **past}
     found.default_emb_dim = sizes["embed_dim"]
-    found.labels = sizes["tasks"] if name == "mmoe" else sizes["tasks"][:1]
+    found.labels = sizes["tasks"]
     found.set_column_index()
     return found
 
@@ -53,10 +53,12 @@ class DeepFM(BaseModel):
     def __init__(self, features: FeatureMap, sizes: dict[str, Any], **options: Any) -> None:
         super().__init__(features, **options)
         dim = sizes["embed_dim"]
-        self.embedding, self.fm = layers.FeatureEmbedding(features, dim), layers.FactorizationMachine(features)
+        self.embedding = layers.FeatureEmbedding(features, dim)
+        self.fm = layers.FactorizationMachine(features)
         self.mlp = layers.MLP_Block(features.num_fields * dim, sizes["hidden"], output_dim=1)
 
     def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Probabilities."""
         x = self.get_inputs(inputs)
         fields = self.embedding(x)
         return {"y_pred": self.output_activation(self.fm(x, fields) + self.mlp(fields.flatten(1)))}
@@ -74,6 +76,7 @@ class DCNv2(BaseModel):
         self.out = nn.Linear(dim + sizes["hidden"][-1], 1)
 
     def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Probabilities."""
         x = self.embedding(self.get_inputs(inputs)).flatten(1)
         y = self.out(torch.cat([self.crosses(x), self.mlp(x)], dim=-1))
         return {"y_pred": self.output_activation(y)}
@@ -90,6 +93,7 @@ class DIN(BaseModel):
         self.mlp = layers.MLP_Block((features.num_fields + 1) * dim, sizes["hidden"], output_dim=1)
 
     def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Probabilities."""
         x = self.get_inputs(inputs)
         fields = self.embedding(x)
         fields["history"] = self.attention(fields["item_id"], fields["history"], x["history"] > 0)
@@ -112,6 +116,7 @@ class MMoE(MultiTaskModel):
         )
 
     def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Probabilities."""
         x = self.embedding(self.get_inputs(inputs)).flatten(1)
         experts = torch.stack([expert(x) for expert in self.experts], dim=1)
         found = {}

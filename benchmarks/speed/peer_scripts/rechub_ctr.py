@@ -24,8 +24,6 @@ def main(folder: Path, name: str, batch_size: int) -> None:
         trainer = MTLTrainer(model, ["classification"] * y.shape[1], **options)
     else:
         trainer, y = CTRTrainer(model, **options), y[:, 0]
-    if name != "din":
-        x.pop("history")
     # Without workers, as ours: a thread is what both get.
     loader, _, _ = DataGenerator(x, y).generate_dataloader(
         x_val=x, y_val=y, x_test=x, y_test=y, batch_size=batch_size, num_workers=0

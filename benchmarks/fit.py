@@ -16,6 +16,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 
+from benchmarks.memory import kept_memory
 from zoo.core.check import check
 from zoo.core.config import FitConfig
 from zoo.core.registry import create_model
@@ -90,7 +91,7 @@ def fit(model: ZooModel, view: View, seed: int) -> ZooModel:
         TrainingDiverged: The loss or a weight left the finite numbers.
     """
     config = model.fit_config
-    with quiet():
+    with quiet(), kept_memory():
         trainer = pl.Trainer(
             max_epochs=config.max_epochs,
             gradient_clip_val=config.grad_clip,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 
@@ -37,5 +37,21 @@ def versus(ours: Callable[[], float], peer: Callable[[], float], options: Option
         "ours": round(mine, 4),
         "peer": round(theirs, 4),
         "ratio": round(ratio, 2),
+        "threads": options.threads,
+    }
+
+
+def fastest(
+    ours: Callable[[], float], peers: Mapping[str, Callable[[], float]], options: Options
+) -> dict[str, float | str]:
+    """As `versus`, beside several peers: the seconds of each, and the ratio to the fastest of them."""
+    turns = [(ours(), {name: peer() for name, peer in peers.items()}) for _ in range(options.repeats)]
+    theirs = {name: statistics.median(turn[name] for _, turn in turns) for name in peers}
+    first = min(theirs, key=lambda name: theirs[name])
+    return {
+        "ours": round(statistics.median(mine for mine, _ in turns), 4),
+        **{name: round(seconds, 4) for name, seconds in theirs.items()},
+        "peer": first,
+        "ratio": round(statistics.median(turn[first] / mine for mine, turn in turns), 2),
         "threads": options.threads,
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import json
 import math
@@ -11,8 +12,9 @@ import numpy as np
 import pytest
 import torch
 
-from benchmarks.speed import data, evaluation, index, larger_than_memory, two_tower
-from benchmarks.speed.options import Options
+from benchmarks.speed import ctr, data, evaluation, index, larger_than_memory, request, two_tower, vocabulary
+from benchmarks.speed.__main__ import names
+from benchmarks.speed.options import Options, fastest
 from zoo.data.views import EventView
 from zoo.index import ADAPTERS
 
@@ -84,3 +86,60 @@ def test_a_race_ends_at_the_level_and_counts_training_alone(tmp_path: Path) -> N
     found = race.run(lambda: turns.append(0), lambda: (users if len(turns) == 3 else -users, items))
     assert found["passes"] == len(turns) == 3 and found["reached"] and found["recall"] == 0.75
     assert not quality.Race(tmp_path).run(lambda: None, lambda: (-users, items))["reached"]
+
+
+def test_every_name_has_something_to_measure() -> None:
+    assert {"deepfm", "dcn_v2", "din", "mmoe", "vocabulary", "request"} <= set(names())
+    assert all(callable(importlib.import_module(f"benchmarks.speed.{name}").measure) for name in names())
+
+
+def test_the_ratio_is_to_the_fastest_peer() -> None:
+    ours, slow, quick = iter([1.0, 2.0, 4.0]), iter([9.0, 9.0, 9.0]), iter([3.0, 4.0, 4.0])
+    found = fastest(lambda: next(ours), {"slow": lambda: next(slow), "quick": lambda: next(quick)}, Options())
+    expected = {"ours": 2.0, "slow": 9.0, "quick": 4.0, "peer": "quick", "ratio": 2.0, "threads": 1}
+    assert found == expected
+
+
+@pytest.mark.parametrize("name", list(ctr.CASES))
+def test_rank_models_and_peers_get_the_same_rows(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    module, asked = importlib.import_module(f"benchmarks.speed.{name}"), []
+
+    def peer(peer: str, script: Path, folder: str, *arguments: str, threads: int) -> dict[str, float]:
+        assert script.exists() and arguments == (name, str(ctr.BATCH)) and threads == 1
+        with np.load(Path(folder) / "rows.npz") as file:
+            rows = {column: file[column] for column in file.files}
+        sizes = json.loads((Path(folder) / "sizes.json").read_text())
+        assert {*sizes["vocab"], *sizes["numbers"], *sizes["tasks"]} <= rows.keys()
+        assert len(sizes["vocab"]) == 20 and len(sizes["numbers"]) == 5
+        assert all(rows[key].min() >= 1 and rows[key].max() < size for key, size in sizes["vocab"].items())
+        assert ("history" in rows) == (name == "din") and len(sizes["tasks"]) == 1 + (name == "mmoe")
+        asked.append((peer, rows))
+        return {"seconds": 100.0}
+
+    monkeypatch.setattr(ctr, "run_peer", peer)
+    found = module.measure(Options(rows=64, repeats=1))
+    assert sorted(name for name, _ in asked) == sorted(ctr.PEERS) and found["rows"] == 64
+    assert 0 < found["ours"] < 100 == found["fuxictr"] and found["ratio"] > 1
+
+
+def test_what_a_model_is_given_is_what_is_in_the_file(tmp_path: Path) -> None:
+    schema, view = ctr.generate(tmp_path, "din", 50)
+    batch = view.batch(torch.arange(50))
+    with np.load(tmp_path / "rows.npz") as file:
+        assert all((batch[f.name].numpy().reshape(file[f.name].shape) == file[f.name]).all() for f in schema)
+        assert (batch["label:watch"][:, 0].numpy() == file["watch"]).all()
+    assert batch["history"].shape == (50, 50) and batch["item_id"].shape == (50, 1)
+
+
+def test_a_step_is_timed_for_every_vocabulary(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(vocabulary, "VOCABULARIES", {"10k": 10_000, "1m": 20_000, "10m": 30_000})
+    schema, view = vocabulary.larger(*ctr.generate(tmp_path, "deepfm", 64), 30_000)
+    assert schema["item_id"].vocab == 30_000 > view.candidates["item_id"].max() > 15_000
+    found = vocabulary.measure(Options(rows=64, repeats=1))
+    assert min(float(found[f"{name}_ms"]) for name in ("10k", "1m", "10m")) > 0 and found["10m_to_1m"] > 0
+
+
+def test_requests_are_timed_for_every_history(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(request.CASES, "sim_soft_10000", {"kind": "sim_soft", "length": 100, "top": 5})
+    found = request.measure(Options(rows=3, repeats=1))
+    assert found["candidates"] == 3 and min(float(found[f"{case}_p50_ms"]) for case in request.CASES) > 0

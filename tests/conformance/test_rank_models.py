@@ -15,7 +15,7 @@ from zoo.core.types import Batch
 from zoo.data.views import CandidateView
 from zoo.layers.heads import MMoE
 from zoo.layers.histories import Histories
-from zoo.training import RankModel
+from zoo.training import CollectingRankModel, RankModel
 
 MASK = rank_data()[1].candidates["item_id"] > 0
 PER_CANDIDATE = {*rank_data()[1].candidates, *rank_data()[1].catalogue}
@@ -42,6 +42,28 @@ def test_there_is_a_finite_logit_for_each_task(case: Case) -> None:
     found = run(case, rank_batch())
     assert list(found) == ["watch", "like"]
     assert all(value.shape == MASK.shape and value.isfinite().all() for value in found.values())
+
+
+@models("prerank", "rank")
+def test_a_value_has_logits_and_weights_that_learn(case: Case) -> None:
+    """Each value has weights of its own, and what its targets say reaches them."""
+    values = {"watch_time": "weighted_logistic", "share": "regression"}
+    model = Case(case.name, case.params | {"values": values}).fresh()
+    if isinstance(model, CollectingRankModel):
+        return  # It descends no gradient, and has a test of its own.
+    assert isinstance(model, RankModel)
+    watched = rank_batch()["label:watch"]
+    seconds = torch.where(watched > 0, torch.arange(1.0, 1 + watched.shape[1]), torch.nan)
+    batch = rank_batch() | {"label:watch_time": seconds, "label:share": seconds / seconds.nansum()}
+    found = model(batch)
+    assert list(found) == ["watch", "like", *values]
+    assert all(value.shape == MASK.shape and value.isfinite().all() for value in found.values())
+    loss = model.loss(batch)
+    loss.backward()
+    assert loss.isfinite()
+    for value in values:
+        own = [p.grad for name, p in model.named_parameters() if f".{value}." in name]
+        assert any(grad is not None and grad.isfinite().all() and grad.any() for grad in own)
 
 
 @models("prerank", "rank")

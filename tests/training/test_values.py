@@ -102,7 +102,6 @@ def test_what_cannot_be_learned_is_told() -> None:
         model().loss(labelled(-1 - SECONDS).batch(torch.arange(4)))
     for name, params, message in (
         ("rank/dcn_v2", {"values": {"watch": "regression"}}, "'watch' is a task"),
-        ("rank/lr", {"values": {"watch_time": "regression"}}, "it predicts tasks only"),
         ("rank/dcn_v2", {"values": {"x": "binary"}, "duration": "yaer"}, r"'yaer' \(did you mean 'year'\?\)"),
         ("rank/dcn_v2", {"values": {"x": "binary"}, "duration": "genres"}, "'genres' is multi"),
         ("rank/dcn_v2", {"values": {"x": "logistic"}}, "expected one of weighted_logistic"),

@@ -49,9 +49,13 @@ class ActivationUnit(nn.Module):
             key: `(B, L, D)` events.
             mask: `(B, L)` where there is one.
         """
-        pairs = torch.matmul(key[:, None], query[..., None] * self.product)
-        first = pairs + self.query(query)[:, :, None] + self.key(key)[:, None]
-        weight = self.out(self.others(first.relu())).squeeze(-1)
+        # What the layer does to `k` and to `q ∘ k` is one product of each candidate with all events, added to
+        # what it does to `q`; nothing of a pair's size is made twice.
+        of_pair = (query[..., None] * self.product + self.key.weight.T).flatten(0, 1)
+        keys = key[:, None].expand(-1, query.shape[1], -1, -1).flatten(0, 1)
+        of_query = self.query(query).flatten(0, 1)[:, None]
+        first = torch.baddbmm(of_query, keys, of_pair).relu_().view(*query.shape[:2], *key.shape[1:2], -1)
+        weight = self.out(self.others(first)).squeeze(-1)
         seen = mask[:, None]
         weight = masked_softmax(weight, seen) if self.softmax else weight * seen
         return weight @ key

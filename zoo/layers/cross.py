@@ -43,5 +43,5 @@ class CrossNetV2(nn.Module):
         """`(…, dim)` for `(…, dim)`."""
         x = x0
         for layer in self.layers:
-            x = x0 * layer(x) + x
+            x = torch.addcmul(x, x0, layer(x))
         return x

@@ -11,7 +11,7 @@ from zoo.core.errors import UserError
 from zoo.core.schema import Feature, Schema
 from zoo.core.types import Batch
 from zoo.layers.embedding import FeatureEmbedding, id_table
-from zoo.layers.history import recency
+from zoo.layers.history import history_sum, recency
 
 
 class ItemVectors(nn.Module):
@@ -100,11 +100,7 @@ class Events(nn.Module):
         weight = recency(ids, half_life)
         weight = weight / weight.sum(1, keepdim=True).clamp(min=1e-9)
         if not self.feature_names and not items.names:
-            # One fused sum: the (B, L, D) vectors of all events are never in memory.
-            table = items.table.weight
-            return nn.functional.embedding_bag(
-                ids, table, mode="sum", per_sample_weights=weight, padding_idx=0
-            )
+            return history_sum(items.table, ids, weight)
         return (weight[:, None] @ self(batch, items, ids)).squeeze(1)
 
     @staticmethod

@@ -155,8 +155,9 @@ class MMoE(MixtureHeads):
 
     def shared(self, x: Tensor) -> Mapping[str, Tensor]:
         """Every task's own mean of the experts."""
-        experts = self.experts(x)
-        return {task: mixed(gate(x), experts) for task, gate in self.gates.items()}
+        # One product for all tasks: there are as many small matrices as rows, and each takes its time.
+        weights = torch.stack([gate(x) for gate in self.gates.values()], dim=-2)
+        return dict(zip(self.tasks, (weights @ self.experts(x)).unbind(-2), strict=True))
 
 
 class PLE(MixtureHeads):

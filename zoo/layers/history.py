@@ -31,5 +31,14 @@ def history_mean(table: nn.Embedding, history: Tensor, half_life: float | None =
     """
     weight = recency(history, half_life)
     weight = weight / weight.sum(1, keepdim=True).clamp(min=1e-9)
-    # One fused sum: the (B, L, D) vectors of all events are never in memory.
-    return F.embedding_bag(history, table.weight, mode="sum", per_sample_weights=weight, padding_idx=0)
+    return history_sum(table, history, weight)
+
+
+def history_sum(table: nn.Embedding, history: Tensor, weight: Tensor) -> Tensor:
+    """`(B, D)` sum of the item embeddings of a history by weights `(B, L)`.
+
+    It is one fused sum: the `(B, L, D)` vectors of all events are never in memory.
+    """
+    return F.embedding_bag(
+        history, table.weight, mode="sum", per_sample_weights=weight, padding_idx=0, sparse=table.sparse
+    )

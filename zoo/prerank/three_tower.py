@@ -99,7 +99,7 @@ class ThreeTower(RankModel):
         return super().train(mode)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Logits `(B, K)` by task."""
+        """Logits `(B, K)` by task and value."""
         request = torch.cat([self.request(batch), self.histories.request(batch)], dim=-1)
         user = self.user_tower(request)[:, None]
         item = self.cache[batch["item_id"]] if len(self.cache) else self.item_tower(self.item(batch))

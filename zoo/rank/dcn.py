@@ -58,7 +58,7 @@ class DCN(RankModel):
         self.heads = make_heads(config.head, self.outputs, self.input.dim + self.mlp.dim)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Logits `(B, K)` by task."""
+        """Logits `(B, K)` by task and value."""
         x = self.input(batch)
         logits: dict[str, Tensor] = self.heads(torch.cat([self.crosses(x), self.mlp(x)], dim=-1))
         return logits

@@ -61,7 +61,6 @@ class DCNv2(RankModel):
     """
 
     Config: ClassVar[type[ModelConfig]] = DCNv2Config
-    learns_values = True
 
     def __init__(self, schema: Schema, config: DCNv2Config) -> None:
         super().__init__(schema, config)

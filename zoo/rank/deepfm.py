@@ -55,7 +55,7 @@ class DeepFM(RankModel):
         self.heads = make_heads(config.head, self.outputs, self.mlp.dim)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Logits `(B, K)` by task."""
+        """Logits `(B, K)` by task and value."""
         fields = self.fields(batch)
         linear, pairs = self.linear(batch), self.pairs(pair_products(*fields))
         deep = self.heads(self.mlp(flat(*fields)))

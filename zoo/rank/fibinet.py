@@ -74,7 +74,7 @@ class FiBiNET(RankModel):
         self.heads = make_heads(config.head, self.outputs, self.mlp.dim)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Logits `(B, K)` by task."""
+        """Logits `(B, K)` by task and value."""
         request, candidate = self.fields(batch)
         pairs = self.bilinear(request, candidate)
         if self.senet is not None:

@@ -53,6 +53,6 @@ class FactorizationMachine(RankModel):
             self.heads.as_sums()
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Logits `(B, K)` by task."""
+        """Logits `(B, K)` by task and value."""
         linear, pairs = self.linear(batch), self.heads(pair_products(*self.fields(batch)))
         return {name: linear[name] + pairs[name] for name in self.outputs}

@@ -95,7 +95,6 @@ class GBDT(CollectingRankModel):
     """
 
     Config: ClassVar[type[ModelConfig]] = GBDTConfig
-    learns_values = True
     trees: Tensor
 
     def __init__(self, schema: Schema, config: GBDTConfig) -> None:

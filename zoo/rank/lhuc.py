@@ -68,7 +68,7 @@ class LHUC(RankModel):
         self.heads = make_heads(config.head, self.outputs, self.network.dim)
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Logits `(B, K)` by task."""
+        """Logits `(B, K)` by task and value."""
         gates = [gate[:, None] for gate in self.gates(self.input.request(batch))]
         logits: dict[str, Tensor] = self.heads(self.network(self.input.candidate(batch), gates))
         return logits

@@ -56,7 +56,7 @@ class LogisticRegression(RankModel):
         self.past = LinearHeads(self.outputs, dim) if dim else None
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Logits `(B, K)` by task."""
+        """Logits `(B, K)` by task and value."""
         logits = {
             name: self.request[name](batch)[:, None] + self.candidate[name](batch) for name in self.outputs
         }

@@ -85,7 +85,7 @@ class PPNet(RankModel):
         return found
 
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Logits `(B, K)` by task."""
+        """Logits `(B, K)` by task and value."""
         x = self.input(batch)
         known = [x.detach()]
         if self.of_candidate is not None:

@@ -103,7 +103,7 @@ class ZooModel(pl.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """The optimizer of `fit_config`."""
-        return make_optimizer(self.parameters(), self.fit_config)
+        return make_optimizer(self, self.fit_config)
 
     def save_pretrained(self, folder: str | Path, card: str = "") -> None:
         """Writes `model.safetensors`, `config.json`, `schema.json` and the card `README.md` to `folder`.

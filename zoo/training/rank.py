@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
-from typing import ClassVar, cast
+from typing import cast
 
 import torch
 import torch.nn.functional as F
@@ -63,9 +63,6 @@ class RankModel(ZooModel):
             no task.
     """
 
-    learns_values: ClassVar[bool] = False
-    """Whether `forward` has a logit for each of `values` too."""
-
     def __init__(self, schema: Schema, config: RankConfig) -> None:
         super().__init__(schema, config)
         self.tasks, self.task_weights, self.listwise = schema.tasks, config.task_weights, config.listwise
@@ -82,8 +79,6 @@ class RankModel(ZooModel):
         if twice := sorted({task.name for task in self.tasks} & self.values.keys()):
             text = f"values: {twice[0]!r} is a task, expected an explicit behaviour"
             raise UserError(f"{self.registry_name}: {text}")
-        if self.values and not self.learns_values:
-            raise UserError(f"{self.registry_name}: values: it predicts tasks only")
         duration = schema[self.duration] if self.duration else None
         shares = [name for name, form in self.values.items() if form != "weighted_logistic"]
         self.curves = nn.ModuleDict({name: DurationCurve(duration) for name in shares if duration})
@@ -95,10 +90,7 @@ class RankModel(ZooModel):
 
     @abstractmethod
     def forward(self, batch: Batch) -> dict[str, Tensor]:
-        """Logits `(B, K)` by task; those of a task with `given` are conditional on it.
-
-        One that `learns_values` has one more for each of them.
-        """
+        """Logits `(B, K)` by task and value; those of a task with `given` are conditional on it."""
 
     def used(self, *roles: Role) -> tuple[Feature, ...]:
         """The schema's features in these roles that the config does not leave out."""

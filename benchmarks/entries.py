@@ -92,6 +92,8 @@ def resolve_entry(path: Path, changes: Node | None = None, above: tuple[Path, ..
     del resolved["about"], resolved["of"]
     if resolved["hard"] is None:
         del resolved["hard"]
+    if resolved["fit"]["embedding_decay"] is None:
+        del resolved["fit"]["embedding_decay"]  # records from before there was one keep their ids
     return resolved | ({"of": other} if other else {})
 
 

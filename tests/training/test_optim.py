@@ -117,3 +117,27 @@ def test_a_model_learns_with_every_table_large(case: Case) -> None:
     assert all(learned.values())
     if case.is_rank:
         assert model.loss(rank_batch()) < start.loss(rank_batch())
+
+
+@pytest.mark.parametrize("whole", [0.0, 0.01])
+def test_embeddings_decay_as_if_their_norm_were_in_the_loss(whole: float) -> None:
+    """L2 of Adam is the gradient of half the squared norm."""
+
+    def model() -> nn.Sequential:
+        torch.manual_seed(0)
+        return nn.Sequential(nn.Embedding(ROWS, DIM), nn.Linear(DIM, DIM))
+
+    ours, plain = model(), model()
+    optimizer = make_optimizer(ours, FitConfig(lr=0.1, weight_decay=whole, embedding_decay=0.3))
+    reference = torch.optim.Adam(plain.parameters(), lr=0.1)
+    for ids in ([0, 1], [1, 2, 5], [4]):
+        for made, its, add in ((ours, optimizer, 0.0), (plain, reference, 1.0)):
+            its.zero_grad()
+            table, linear = made[0], made[1]
+            penalty = 0.3 * table.weight.square().sum() + whole * sum(
+                weight.square().sum() for weight in linear.parameters()
+            )
+            (loss(made(torch.tensor(ids)), ids) + add * penalty / 2).backward()
+            its.step()
+    for one, other in zip(ours.parameters(), plain.parameters(), strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-5)

@@ -35,6 +35,7 @@ class FitConfig:
         batch_size: Rows per step.
         lr: Learning rate.
         weight_decay: L2 penalty of the optimizer.
+        embedding_decay: The same of embedding tables, None for `weight_decay`.
         optimizer: Name of the optimizer.
         grad_clip: Largest allowed gradient norm, None for no clipping.
     """
@@ -45,6 +46,7 @@ class FitConfig:
     weight_decay: float = 0.0
     optimizer: Literal["adam", "adamw", "sgd", "adagrad"] = "adam"
     grad_clip: float | None = None
+    embedding_decay: float | None = None
 
     def __post_init__(self) -> None:
         # No upper bound on lr: a run that diverges is reported when it runs.
@@ -53,6 +55,10 @@ class FitConfig:
             (self.batch_size >= 1, f"batch_size must be at least 1, found {self.batch_size}"),
             (self.lr > 0, f"lr must be above 0, found {self.lr}"),
             (self.weight_decay >= 0, f"weight_decay must not be negative, found {self.weight_decay}"),
+            (
+                self.embedding_decay is None or self.embedding_decay >= 0,
+                f"embedding_decay must not be negative, found {self.embedding_decay}",
+            ),
             (
                 self.grad_clip is None or self.grad_clip > 0,
                 f"grad_clip must be above 0 or null, found {self.grad_clip}",

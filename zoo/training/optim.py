@@ -78,8 +78,14 @@ def make_optimizer(model: nn.Module, fit: FitConfig) -> torch.optim.Optimizer:
     Embeddings of `LARGE_TABLE` rows or more get sparse gradients, unless weights decay or gradients are
     clipped, which every row takes part in.
     """
-    every_row = bool(fit.weight_decay) or fit.grad_clip is not None
-    for module in model.modules():
-        if isinstance(module, nn.Embedding):
-            module.sparse = module.num_embeddings >= LARGE_TABLE and not every_row
-    return OPTIMIZERS[fit.optimizer](model.parameters(), lr=fit.lr, weight_decay=fit.weight_decay)
+    tables = [module for module in model.modules() if isinstance(module, nn.Embedding)]
+    decay = fit.weight_decay if fit.embedding_decay is None else fit.embedding_decay
+    every_row = bool(decay) or fit.grad_clip is not None
+    for table in tables:
+        table.sparse = table.num_embeddings >= LARGE_TABLE and not every_row
+    make = partial(OPTIMIZERS[fit.optimizer], lr=fit.lr, weight_decay=fit.weight_decay)
+    if decay == fit.weight_decay:
+        return make(model.parameters())
+    embeddings = dict.fromkeys(table.weight for table in tables)
+    others = [weight for weight in model.parameters() if weight not in embeddings]
+    return make([{"params": others}, {"params": list(embeddings), "weight_decay": decay}])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
@@ -114,13 +115,23 @@ class SuiteEntry:
 
 @dataclass(frozen=True)
 class SearchedEntry(SuiteEntry):
-    """An entry of a suite and what `tune` tries: values by dotted key, `params.l2: [100, 300]`."""
+    """An entry of a suite.
 
+    Attributes:
+        label: Shown with its name, as `rank/dcn_v2+mmoe`, in place of its changes.
+        search: What `tune` tries: values by dotted key, `params.l2: [100, 300]`.
+    """
+
+    label: str | None = None
     search: dict[str, list[Any]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         empty = [key for key, values in self.search.items() if not values]
-        demand((not empty, f"search must name values to try, found none for {', '.join(empty)}"))
+        named = self.label is None or re.fullmatch(r"[\w.-]+", self.label)
+        demand(
+            (not empty, f"search must name values to try, found none for {', '.join(empty)}"),
+            (bool(named), f"label must be of letters, digits and . _ -, found {self.label!r}"),
+        )
 
 
 @dataclass(frozen=True)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+import shlex
+from dataclasses import dataclass, field
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
+from benchmarks.configs import SuiteConfig
+from benchmarks.overrides import assignments, suffix, to_text
 from benchmarks.protocols import ProtocolConfig
+from zoo.core.check import to_plain
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -40,6 +44,49 @@ class RunSpec:
         whole = {"config": self.config, "seed": self.seed, "dataset_fingerprint": dataset_fingerprint}
         text = json.dumps(whole, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Job:
+    """An entry or funnel before it is multiplied by the seeds.
+
+    Attributes:
+        name: How the command line calls it, `recall/popular` or `funnels/ml-100k`.
+        stage: Its stage, or `funnel`.
+        config: What is particular to it.
+        changes: What the command line changed, and the suite if there is no label.
+        labelled: The entry in the suite, if it has a label.
+    """
+
+    name: str
+    stage: str
+    config: dict[str, Any]
+    changes: dict[str, Any]
+    labelled: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def shown(self) -> str:
+        """The name of its row: with its label, or what was changed."""
+        label = f"+{self.labelled['label']}" if self.labelled else ""
+        return self.name + label + suffix(self.changes)
+
+    def run(self, seed: int, suite: SuiteConfig, protocol: ProtocolConfig, command: list[str]) -> RunSpec:
+        """The run with a seed under one protocol; `command` is that of the suite."""
+        split = to_plain(protocol)
+        if self.stage == "recall" and "hard" not in self.config:
+            del split["candidates"]  # nothing a recall model does depends on them
+        elif not protocol.shown:
+            del split["candidates"]["kind"]  # records from before there was another kind keep their ids
+        config = {**self.config, "dataset": suite.dataset, "protocol": split}
+        only = [f"entries=[{to_text(self.labelled) if self.labelled else self.name}]", "funnels=[]"]
+        if self.stage == "funnel":
+            only = ["entries=[]", f"funnels=[{self.name.removeprefix('funnels/')}]"]
+        changed = [f"{self.name}.{change}" for change in assignments(self.changes)]
+        fold = f"protocol.fold={protocol.fold}"
+        if protocol.fold is not None and fold not in command:
+            only.append(fold)
+        line = shlex.join([*command, f"seeds=[{seed}]", *only, *changed])
+        return RunSpec(self.shown, config["model"], self.stage, seed, config, line)
 
 
 @dataclass(frozen=True)

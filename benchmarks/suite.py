@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import re
-import shlex
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.configs import SuiteConfig
 from benchmarks.entries import Json, config_names, find_config, find_entry, resolve_entry
 from benchmarks.funnels import FunnelConfig, change, references
 from benchmarks.hard_config import with_funnel
-from benchmarks.overrides import Overrides, assignments, suffix
-from benchmarks.plan import Plan, RunSpec
+from benchmarks.overrides import Overrides, suffix
+from benchmarks.plan import Job, Plan
 from benchmarks.plan import describe as describe
 from benchmarks.protocols import ProtocolConfig
 from zoo.core.check import check, to_plain
@@ -21,7 +20,7 @@ from zoo.core.errors import UserError
 from zoo.core.mistakes import ConfigErrors, Mistake, Mistakes
 from zoo.core.yaml import Node, found, load
 
-NO_CHANGE = ("entry", "search")
+NO_CHANGE = ("entry", "label", "search")
 """Keys of an entry of a suite that change nothing of it."""
 
 
@@ -47,44 +46,6 @@ def resolve_suite(
         ConfigErrors: With the mistakes of all files.
     """
     return _Resolver(Path(path), overrides, Path(configs_root), check_dataset, entries).plan()
-
-
-@dataclass(frozen=True)
-class _Job:
-    """An entry or funnel before it is multiplied by the seeds.
-
-    Attributes:
-        name: How the command line calls it, `recall/popular` or `funnels/ml-100k`.
-        stage: Its stage, or `funnel`.
-        config: What is particular to it.
-        changes: What the suite and the command line changed.
-    """
-
-    name: str
-    stage: str
-    config: Json
-    changes: Json
-
-    @property
-    def shown(self) -> str:
-        return self.name + suffix(self.changes)
-
-    def run(self, seed: int, suite: SuiteConfig, protocol: ProtocolConfig, command: list[str]) -> RunSpec:
-        split = to_plain(protocol)
-        if self.stage == "recall" and "hard" not in self.config:
-            del split["candidates"]  # nothing a recall model does depends on them
-        elif not protocol.shown:
-            del split["candidates"]["kind"]  # records from before there was another kind keep their ids
-        config = {**self.config, "dataset": suite.dataset, "protocol": split}
-        only = [f"entries=[{self.name}]", "funnels=[]"]
-        if self.stage == "funnel":
-            only = ["entries=[]", f"funnels=[{self.name.removeprefix('funnels/')}]"]
-        changed = [f"{self.name}.{change}" for change in assignments(self.changes)]
-        fold = f"protocol.fold={protocol.fold}"
-        if protocol.fold is not None and fold not in command:
-            only.append(fold)
-        line = shlex.join([*command, f"seeds=[{seed}]", *only, *changed])
-        return RunSpec(self.shown, config["model"], self.stage, seed, config, line)
 
 
 class _Resolver:
@@ -153,21 +114,24 @@ class _Resolver:
             self.use(self.channels, channel, f"candidates.channels[{i}]", "recall", "protocol")
         return self.mistakes.attempt(lambda: _protocol(node, changes), "protocol")
 
-    def entry(self, item: Node, key: str) -> _Job | None:
+    def entry(self, item: Node, key: str) -> Job | None:
         ref, inline = item, replace(item, value={})
         if item.children:
             ref, key = item.children.get("entry", item), f"{key}.entry"
             inline = replace(item, value={k: node for k, node in item.children.items() if k not in NO_CHANGE})
         if not (name := _text(ref)):
             return None
-        changes = inline.merged(self.overrides.below(str(name.value)))
+        own = self.overrides.below(str(name.value))
+        changes = inline.merged(own)
         path = self.mistakes.attempt(lambda: find_entry(self.root, ref, key))
         config = path and self.mistakes.attempt(lambda: self.resolved(path, changes), str(name.value))
         stage = str(name.value).split("/")[0]
         uses = {} if stage == "recall" else {"entries": dict(self.channels)}
-        return _Job(str(name.value), stage, {**config, **uses}, changes.plain()) if config else None
+        labelled = {} if item.get("label") is None else _without(item, "search")
+        told = own if labelled else changes
+        return Job(str(name.value), stage, {**config, **uses}, told.plain(), labelled) if config else None
 
-    def funnel(self, ref: Node, key: str) -> _Job | None:
+    def funnel(self, ref: Node, key: str) -> Job | None:
         name = f"funnels/{ref.value}"
         changes = self.overrides.below(name)
         file = self.read("funnels", _text(ref), key)
@@ -180,7 +144,7 @@ class _Resolver:
         self.mistakes.attempt(lambda: self.same_dataset(node.get("dataset")), name)
         config = self.mistakes.attempt(lambda: check(node, FunnelConfig), name)
         parts = {"model": "funnel", "stages": to_plain(config.stages), "entries": uses} if config else {}
-        return _Job(name, "funnel", parts, changes.plain())
+        return Job(name, "funnel", parts, changes.plain())
 
     def resolved(self, path: Path, changes: Node | None = None) -> Json:
         """An entry, with the funnel of its hard negatives if it has any."""
@@ -238,6 +202,11 @@ def _with_mappings(suite: Node) -> Node:
         return suite
     items = [replace(i, value={"entry": i}) if isinstance(i.value, str) else i for i in entries.value]
     return replace(suite, value={**suite.children, "entries": replace(entries, value=items)})
+
+
+def _without(node: Node, key: str) -> Json:
+    """A mapping as plain values, without a key."""
+    return {name: value for name, value in node.plain().items() if name != key}
 
 
 def _text(node: Node | None) -> Node | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from fake_suite import SUITE
+from fake_suite import SUITE, change
 
 from benchmarks.entries import available
 from benchmarks.funnels import FunnelConfig
@@ -16,6 +16,7 @@ from benchmarks.plan import Plan, RunSpec
 from benchmarks.protocols import ProtocolConfig
 from benchmarks.suite import resolve_suite
 from zoo.core.check import check
+from zoo.core.errors import UserError
 from zoo.core.yaml import Node
 
 
@@ -104,6 +105,21 @@ def test_what_the_suite_and_the_command_line_change_goes_together(configs: Path)
     run = resolve_suite(SUITE, ["recall/two_tower.params.hidden=[8]"]).runs[2]
     assert run.entry == "recall/two_tower+params.embed_dim=16,params.hidden=[8]"
     assert run.config["params"] == {"embed_dim": 16, "hidden": [8]}
+
+
+def test_a_label_names_an_entry_and_its_command_makes_it(configs: Path) -> None:
+    change("suites/quick", "    params: {embed_dim: 16}", "    label: wide\n    params: {embed_dim: 16}")
+    for overrides in ([], ["recall/two_tower.params.hidden=[8]"]):
+        run = resolve_suite(SUITE, overrides).runs[2]
+        assert run.entry == "recall/two_tower+wide" + "".join(f"+{o[17:]}" for o in overrides)
+        assert run.config["params"]["embed_dim"] == 16
+        *_, path = shlex.split(run.command)[:5]
+        assert resolve_suite(path, shlex.split(run.command)[5:]).runs == [run]
+    twice = "[{entry: rank/dcn_v2, label: a}, {entry: rank/dcn_v2, label: b}, {entry: rank/dcn_v2, label: a}]"
+    with pytest.raises(UserError, match=r"'rank/dcn_v2\+a' is listed more than once"):
+        resolve_suite(SUITE, [f"entries={twice}"])
+    with pytest.raises(UserError, match=r"label: must be of letters, digits"):
+        resolve_suite(SUITE, ["entries=[{entry: rank/dcn_v2, label: a b}]"])
 
 
 def test_overrides_of_the_suite(configs: Path) -> None:

@@ -35,7 +35,8 @@ class FitConfig:
         batch_size: Rows per step.
         lr: Learning rate.
         weight_decay: L2 penalty of the optimizer.
-        optimizer: Name of the optimizer.
+        optimizer: Name of the optimizer. Of embeddings with 200,000 rows or more, the Adams update those of a
+            batch, unless weights decay or gradients are clipped.
         grad_clip: Largest allowed gradient norm, None for no clipping.
     """
 

@@ -118,7 +118,7 @@ class SearchedEntry(SuiteEntry):
     """An entry of a suite.
 
     Attributes:
-        label: Shown with its name, as `rank/dcn_v2+mmoe`, in place of its changes.
+        label: Shown with its name, as `rank/dcn_v2+mmoe`, in place of its changes; "" for the bare name.
         search: What `tune` tries: values by dotted key, `params.l2: [100, 300]`.
     """
 
@@ -127,7 +127,7 @@ class SearchedEntry(SuiteEntry):
 
     def __post_init__(self) -> None:
         empty = [key for key, values in self.search.items() if not values]
-        named = self.label is None or re.fullmatch(r"[\w.-]+", self.label)
+        named = self.label is None or re.fullmatch(r"[\w.-]*", self.label)
         demand(
             (not empty, f"search must name values to try, found none for {', '.join(empty)}"),
             (bool(named), f"label must be of letters, digits and . _ -, found {self.label!r}"),

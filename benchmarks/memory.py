@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 TRIM_THRESHOLD, TOP_PAD, MMAP_MAX = -1, -2, -4
 """Names of glibc's `mallopt`."""
@@ -20,8 +22,8 @@ def kept_memory() -> Iterator[None]:
     Training takes and frees the same large tensors in every step. The system hands out new memory in pages of
     4 KiB, each of which it fills with zeros when it is first touched: that is a fourth of a step of DIN.
     """
-    library = ctypes.CDLL(None)
-    if not hasattr(library, "mallopt") or not hasattr(library, "malloc_trim"):
+    library: Any = ctypes.CDLL(None) if os.name == "posix" else None
+    if not (hasattr(library, "mallopt") and hasattr(library, "malloc_trim")):
         yield
         return
     for name, value in KEEP.items():

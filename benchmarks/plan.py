@@ -67,8 +67,8 @@ class Job:
     @property
     def shown(self) -> str:
         """The name of its row: with its label, or what was changed."""
-        label = f"+{self.labelled['label']}" if self.labelled else ""
-        return self.name + label + suffix(self.changes)
+        label = self.labelled.get("label")
+        return self.name + (f"+{label}" if label else "") + suffix(self.changes)
 
     def run(self, seed: int, suite: SuiteConfig, protocol: ProtocolConfig, command: list[str]) -> RunSpec:
         """The run with a seed under one protocol; `command` is that of the suite."""

@@ -115,6 +115,10 @@ def test_a_label_names_an_entry_and_its_command_makes_it(configs: Path) -> None:
         assert run.config["params"]["embed_dim"] == 16
         *_, path = shlex.split(run.command)[:5]
         assert resolve_suite(path, shlex.split(run.command)[5:]).runs == [run]
+    assert (
+        resolve_suite(SUITE, ["entries=[{entry: rank/dcn_v2, label: '', fit: {lr: 1}}]"]).runs[0].entry
+        == "rank/dcn_v2"
+    )
     twice = "[{entry: rank/dcn_v2, label: a}, {entry: rank/dcn_v2, label: b}, {entry: rank/dcn_v2, label: a}]"
     with pytest.raises(UserError, match=r"'rank/dcn_v2\+a' is listed more than once"):
         resolve_suite(SUITE, [f"entries={twice}"])

@@ -36,7 +36,8 @@ class FitConfig:
         lr: Learning rate.
         weight_decay: L2 penalty of the optimizer.
         embedding_decay: The same of embedding tables, None for `weight_decay`.
-        optimizer: Name of the optimizer.
+        optimizer: Name of the optimizer. Of embeddings with 200,000 rows or more, the Adams update those of a
+            batch, unless weights decay or gradients are clipped.
         grad_clip: Largest allowed gradient norm, None for no clipping.
     """
 

@@ -54,8 +54,8 @@ class ActivationUnit(nn.Module):
         of_pair = (query[..., None] * self.product + self.key.weight.T).flatten(0, 1)
         keys = key[:, None].expand(-1, query.shape[1], -1, -1).flatten(0, 1)
         of_query = self.query(query).flatten(0, 1)[:, None]
-        first = torch.baddbmm(of_query, keys, of_pair).relu_().view(*query.shape[:2], *key.shape[1:2], -1)
-        weight = self.out(self.others(first)).squeeze(-1)
+        first = torch.baddbmm(of_query, keys, of_pair).relu_()
+        weight = self.out(self.others(first)).view(*query.shape[:2], key.shape[1])
         seen = mask[:, None]
         weight = masked_softmax(weight, seen) if self.softmax else weight * seen
         return weight @ key

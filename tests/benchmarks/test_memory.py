@@ -10,8 +10,6 @@ import torch
 
 from benchmarks.memory import kept_memory
 
-PAGES = 64 * 2**20 // resource.getpagesize()
-
 
 def faults() -> int:
     """Pages that the system hands out while 64 MiB are taken, filled and freed five times."""
@@ -27,4 +25,5 @@ def test_memory_is_handed_out_once() -> None:
     with kept_memory():
         faults()
         inside = faults()
-    assert outside > PAGES and inside < PAGES / 10 and faults() > PAGES
+    # Not a number of pages, which may be large ones.
+    assert inside < outside / 5 and inside < faults() / 5

@@ -131,6 +131,9 @@ class Tuner:
         for number in range(1 + max(len(search.space) for search in self.searches)):
             rounds = [(search, search.round(number)) for search in self.searches]
             plans = {id(trial): self._keys(trial) for _, trials in rounds for trial in trials}
+            changes = {
+                key: trial.change for _, trials in rounds for trial in trials for key in plans[id(trial)]
+            }
             specs = {key: spec for keys in plans.values() for key, spec in keys.items()}
             found: dict[str, float] = {}
             if specs:
@@ -138,7 +141,8 @@ class Tuner:
                 for outcome in execute(plan, self.setting):
                     if outcome.spec.stage != "candidates" and outcome.record.status == "ok":
                         found[outcome.record.record_id] = self.score(outcome)
-                    yield outcome
+                    change = changes.get(outcome.record.record_id, "")
+                    yield replace(outcome, spec=replace(outcome.spec, entry=f"{outcome.spec.entry} {change}"))
             for search, trials in rounds:
                 search.end([(trial, _mean(plans[id(trial)], found)) for trial in trials])
 

@@ -143,8 +143,8 @@ class Tuner:
                         found[outcome.record.record_id] = self.score(outcome)
                     change = changes.get(outcome.record.record_id, "")
                     yield replace(outcome, spec=replace(outcome.spec, entry=f"{outcome.spec.entry} {change}"))
-            for search, trials in rounds:
-                search.end([(trial, _mean(plans[id(trial)], found)) for trial in trials])
+            for search, some in rounds:
+                search.end([(trial, _mean(plans[id(trial)], found)) for trial in some])
 
     def score(self, outcome: Outcome) -> float:
         """The metric of a run, more of it better."""

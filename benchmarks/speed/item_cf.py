@@ -1,6 +1,6 @@
 """`recall/item_cf` beside implicit's CosineRecommender: fit, and the best 100 for every user.
 
-On one thread seconds are of the processor, which a shared machine does not disturb; else they are what passed.
+On one thread seconds are of the processor, which a shared machine does not disturb; else what passed.
 """
 
 from __future__ import annotations

@@ -58,5 +58,5 @@ def common(bits: Any, first: Any, step: Any, counts: Any) -> None:
             for n in range(max(0, (other - first) // step + 1), len(counts)):
                 own, total = bits[first + n * step, start:stop], np.uint64(0)
                 for word in range(len(own)):
-                    total += popcount(own[word] & theirs[word])
+                    total += popcount(own[word] & theirs[word])  # type: ignore[call-arg]
                 counts[n, other] += total

@@ -49,8 +49,8 @@ def count_pairs(first: int, step: int, by_item: Any, by_user: Any, scales: Any, 
         few = totals[item] * mean * SPARSE < item
         found, votes_of_head = 0, item < head
         if votes_of_head:
-            for other in range(item):
-                together[other] = counted[(item - first) // step, other]
+            for earlier in range(item):
+                together[earlier] = counted[(item - first) // step, earlier]
         for e in range(starts[item], starts[item] + (0 if votes_of_head else totals[item])):
             user = users[e]
             weight, place = weights[user], firsts[user]
@@ -65,7 +65,7 @@ def count_pairs(first: int, step: int, by_item: Any, by_user: Any, scales: Any, 
                 while items[place] != item:
                     together[items[place]] += weight
                     place += 1
-        size = np.int64(0)
+        size: Any = np.int64(0)
         for n in range(found if few else item):
             other = np.int64(met[n]) if few else n
             votes = together[other]

@@ -111,7 +111,7 @@ class LikesGathered:
         self._sizes.append(mask.sum(1).numpy())
         first, self._end = self._end, self._end + int(self._sizes[-1].sum())
         if self._end > len(self._items):
-            # In one piece, which the system takes back; it moves pages, and those not written to cost nothing.
+            # In one piece, which the system takes back; pages not written to cost nothing.
             self._items.resize(2 * self._end, refcheck=False)
         self._items[first : self._end] = history[mask].numpy()
 

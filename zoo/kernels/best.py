@@ -2,6 +2,7 @@
 
 A candidate is one integer, its value's bits above those of its id turned round, since positive floats are in
 the order of their bits. The buffer of a list holds twice what is kept; when it is full the worse half goes.
+Whoever counts candidates starts from np.int64(0): for a literal 0 numba compiles everything here once more.
 """
 
 from __future__ import annotations
@@ -56,7 +57,7 @@ def split(buffer: Any, first: Any, last: Any) -> Any:
 @njit(nogil=True)
 def select(buffer: Any, size: Any, k: Any) -> None:
     """Moves the `k` largest of the first `size` numbers to the front, in no order (quickselect)."""
-    first, last = 0, size
+    first, last = np.int64(0), size
     while last - first > 1:
         pivot = split(buffer, first, last)
         if pivot < k:

@@ -46,18 +46,6 @@ def transposed(offsets: Any, columns: Any, count: int, order: Any) -> Any:
 
 
 @njit(nogil=True)
-def places_of(user_offsets: Any, items: Any, item_offsets: Any) -> Any:
-    """`(E,)` for every pair by item, where it lies by user; both are ascending in every row."""
-    place = item_offsets[:-1].copy()
-    found = np.empty(len(items), np.uint32)
-    for e in range(len(items)):
-        item = items[e]
-        found[place[item]] = e
-        place[item] += 1
-    return found
-
-
-@njit(nogil=True)
 def newest(offsets: Any, items: Any, count: int, most: int) -> Any:
     """The first `most` different items of every row, in their order.
 
@@ -87,24 +75,3 @@ def newest(offsets: Any, items: Any, count: int, most: int) -> Any:
                 end += 1
         ends[user + 1] = end
     return ends, kept[:end].copy(), places[:end].copy()
-
-
-def by_popularity(offsets: Any, users: Any, count: int) -> tuple[Any, Any, Any]:
-    """Likes by item and by user, the items numbered from the most liked on.
-
-    Numbers that come often are near each other then, so that most sums are in the nearest cache.
-
-    Args:
-        offsets: `(I + 1,)` of `users`, by item.
-        users: `(E,)` below `count`.
-        count: Number of users.
-
-    Returns:
-        By item `(I + 1,)` offsets, `(E,)` users and `(E,)` where each pair lies by user; by user
-        `(count + 1,)` offsets and `(E,)` items; and `(I,)` uint32 the ids of the items.
-    """
-    ids = np.argsort(-np.diff(offsets), kind="stable")
-    by_user = transposed(offsets, users, count, ids)
-    by_item = transposed(by_user[0], by_user[1], len(ids), np.arange(count))
-    places = places_of(by_user[0], by_user[1], by_item[0])
-    return (*by_item, places), by_user, ids.astype(np.uint32)

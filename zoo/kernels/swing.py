@@ -154,7 +154,7 @@ def swing_rows(
         found = swing_row(chosen, by_user, weights, alpha, (index, met, likes), sums)
         # What was drawn stands for all pairs of users.
         factor = own[item] * (n * (n - 1) / max(1, len(chosen) * (len(chosen) - 1)))
-        size = 0
+        size: Any = np.int64(0)
         for m in range(found):
             similarity = np.float32(factor * sums[m] * others[met[m]])
             candidates[size] = pack(similarity, met[m])

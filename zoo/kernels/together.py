@@ -143,7 +143,7 @@ def keep_best(rows: Any, tables: Any, pairs: Any, own: Any, others: Any, kept: A
     count, k = kept.shape
     candidates = np.empty(count, np.uint64)
     for row in rows:
-        size = 0
+        size: Any = np.int64(0)
         for slot in range(tables[0, row], tables[0, row] + tables[1, row]):
             if keys[slot] != 0:
                 similarity = np.float32(counts[slot]) * own[row] * others[keys[slot]]

@@ -43,7 +43,7 @@ def best_by_votes(first: int, last: int, asked: Any, table: Any, count: int, ids
         for item in excluded[row]:
             sums[item] = 0
         sums[0] = 0
-        size = 0
+        size: Any = np.int64(0)
         for n in range(found):
             candidates[size] = pack(sums[met[n]], met[n])
             size += sums[met[n]] > 0

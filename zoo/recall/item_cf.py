@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 from zoo.core.config import ModelConfig
 from zoo.core.registry import register
 from zoo.core.schema import Schema
-from zoo.training import Likes, NeighbourConfig, NeighbourModel, liked_together
+from zoo.training import Likers, NeighbourConfig, NeighbourModel, liked_together
 
 
 @dataclass(frozen=True)
@@ -43,12 +43,10 @@ class ItemCF(NeighbourModel):
         super().__init__(schema, config)
         self.config = config
 
-    def similar(self, likes: Likes) -> tuple[Any, Any, Any]:
+    def similar(self, likes: Likers) -> tuple[Any, Any, Any]:
         """The items chosen most by the same users, each relative to its popularity."""
         config, default = self.config, self.config.popularity_power
         seed = default if config.seed_power is None else config.seed_power
         target = default if config.target_power is None else config.target_power
         own, other = (seed, target) if config.keep == "seed" else (target, seed)
-        return liked_together(
-            likes, self.schema.n_items + 1, config.neighbours, own, other, config.activity_power
-        )
+        return liked_together(likes, config.neighbours, own, other, config.activity_power)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import numpy as np
+
 from zoo.core.config import ModelConfig
 from zoo.core.registry import register
 from zoo.core.schema import Schema
-from zoo.training import Likes, Live, NeighbourConfig, OnlineModel, liked_together, power
+from zoo.training import Likers, Live, NeighbourConfig, OnlineModel, liked_together, power
 
 
 @dataclass(frozen=True)
@@ -42,29 +44,27 @@ class OnlineItemCF(OnlineModel):
         super().__init__(schema, config)
         self.config = config
 
-    def similar(self, likes: Likes) -> tuple[Any, Any, Any]:
+    def similar(self, likes: Likers) -> tuple[Any, Any, Any]:
         """The items chosen most by the same users, each relative to its popularity."""
-        size, config = self.schema.n_items + 1, self.config
-        return liked_together(likes, size, config.neighbours, config.seed_power, config.target_power)
+        config = self.config
+        return liked_together(likes, config.neighbours, config.seed_power, config.target_power)
 
-    def open(self, likes: Likes) -> Live:
+    def open(self, likes: Likers) -> Live:
         """Counts of all pairs."""
-        return Counts(likes, self.schema.n_items + 1, self.config)
+        return Counts(likes, self.config)
 
 
 class Counts(Live):
     """How many users like both of any two items."""
 
-    def __init__(self, likes: Likes, size: int, config: OnlineItemCFConfig) -> None:
-        import numpy as np
-
+    def __init__(self, likes: Likers, config: OnlineItemCFConfig) -> None:
         from zoo.kernels.together import Together
 
-        super().__init__(likes, size, config.neighbours)
+        super().__init__(likes, config.neighbours)
         self.powers = config.seed_power, config.target_power
-        self.popularity = np.diff(self.by_item[0])
+        self.popularity = likes.popularity
         self.own, self.others = (power(self.popularity, exponent) for exponent in self.powers)
-        self.floors = np.zeros(size, np.float32)
+        self.floors = np.zeros(len(self.popularity), np.float32)
         self.pairs = Together(self.by_item, self.by_user)
 
     def like(self, user: int, item: int, others: Any) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 from zoo.core.config import ModelConfig, demand
 from zoo.core.registry import register
 from zoo.core.schema import Schema
-from zoo.training import Likes, Live, NeighbourConfig, OnlineModel
+from zoo.training import Likers, Live, NeighbourConfig, OnlineModel
 
 
 @dataclass(frozen=True)
@@ -54,19 +54,18 @@ class OnlineSwing(OnlineModel):
         super().__init__(schema, config)
         self.config = config
 
-    def similar(self, likes: Likes) -> tuple[Any, Any, Any]:
+    def similar(self, likes: Likers) -> tuple[Any, Any, Any]:
         """The items with the highest swing."""
         from zoo.kernels.swing import swing
 
-        size, users = self.schema.n_items + 1, len(likes.users)
-        ones = np.ones(size, np.float32), np.ones(size, np.float32)
-        by_item, by_user = likes.both_ways(size)
-        weighted = likes.users, np.ones(users, np.float32)
-        return swing(by_item, by_user, weighted, ones, options_of(self.config), self.config.neighbours)
+        by_item, ones = (likes.offsets, likes.likers), np.ones(len(likes.popularity), np.float32)
+        users = likes.users, np.ones(len(likes.users), np.float32)
+        options, k = options_of(self.config), self.config.neighbours
+        return swing(by_item, likes.by_user(), users, (ones, ones), options, k)
 
-    def open(self, likes: Likes) -> Live:
+    def open(self, likes: Likers) -> Live:
         """Users by item, items by user."""
-        return Swings(likes, self.schema.n_items + 1, self.config)
+        return Swings(likes, self.config)
 
 
 def options_of(config: OnlineSwingConfig) -> tuple[float, int, int]:
@@ -77,10 +76,11 @@ def options_of(config: OnlineSwingConfig) -> tuple[float, int, int]:
 class Swings(Live):
     """Who likes what, both ways."""
 
-    def __init__(self, likes: Likes, size: int, config: OnlineSwingConfig) -> None:
+    def __init__(self, likes: Likers, config: OnlineSwingConfig) -> None:
         from zoo.kernels.rows import Rows
 
-        super().__init__(likes, size, config.neighbours)
+        super().__init__(likes, config.neighbours)
+        size = len(likes.popularity)
         self.options = options_of(config)
         self.likers = Rows(*self.by_item)
         self.keys, self.floors = likes.users.copy(), np.zeros(size, np.uint64)

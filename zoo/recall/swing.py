@@ -10,7 +10,7 @@ import numpy as np
 from zoo.core.config import ModelConfig, demand
 from zoo.core.registry import register
 from zoo.core.schema import Schema
-from zoo.training import Likes, NeighbourConfig, NeighbourModel, power
+from zoo.training import Likers, NeighbourConfig, NeighbourModel, power
 
 
 @dataclass(frozen=True)
@@ -60,13 +60,13 @@ class Swing(NeighbourModel):
         super().__init__(schema, config)
         self.config = config
 
-    def similar(self, likes: Likes) -> tuple[Any, Any, Any]:
+    def similar(self, likes: Likers) -> tuple[Any, Any, Any]:
         """The items with the highest swing."""
         from zoo.kernels.swing import swing
 
         config = self.config
-        by_item, by_user = likes.both_ways(self.schema.n_items + 1)
-        popularity, activity = np.diff(by_item[0]), np.diff(by_user[0])
+        by_item, by_user = (likes.offsets, likes.likers), likes.by_user()
+        popularity, activity = likes.popularity, np.diff(by_user[0])
         scales = [power(popularity, p) for p in (config.seed_power, config.target_power)]
         users = likes.users, power(activity, config.activity_power)
         options = (float(config.alpha), config.max_users, config.seed)

@@ -113,13 +113,13 @@ class UserCF(CountingModel):
         from zoo.kernels.likes import newest
 
         config, size = self.config, self.schema.n_items + 1
-        offsets, likers = likes.by_item(size)
-        popularity, activity = np.diff(offsets), np.bincount(likers, minlength=len(likes.users))
+        by_item = likes.by_item(size)
+        likers, popularity, activity = by_item.likers, by_item.popularity, by_item.activity
         says = 1 / np.log1p(np.maximum(popularity, 1)) if config.popularity == "log" else np.ones(size)
         weights = (
             np.repeat(says.astype(np.float32), popularity) * power(activity, config.activity_power)[likers]
         )
-        self._keep("likers", offsets, likers + np.uint32(1), weights)
+        self._keep("likers", by_item.offsets, likers + np.uint32(1), weights)
         ends, items, places = newest(likes.offsets, likes.items, size, config.history_length)
         weights = decay(config.history_length, config.half_life)[places]
         weights = weights * power(popularity, config.target_power)[items]

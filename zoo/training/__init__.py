@@ -3,7 +3,7 @@
 from zoo.training.collected import CollectingRankModel
 from zoo.training.contrast import ContrastConfig
 from zoo.training.counting import CountingModel
-from zoo.training.likes import Likes, LikesGathered, power
+from zoo.training.likes import Likers, Likes, LikesGathered, power
 from zoo.training.module import TrainingDiverged, ZooModel
 from zoo.training.neighbours import NeighbourConfig, NeighbourModel, decay, liked_together
 from zoo.training.online import Live, OnlineModel
@@ -16,6 +16,7 @@ __all__ = [
     "ContrastConfig",
     "CountingModel",
     "EmbeddingRetrieval",
+    "Likers",
     "Likes",
     "LikesGathered",
     "Live",

@@ -14,7 +14,7 @@ from zoo.core.config import ModelConfig, demand
 from zoo.core.schema import Schema
 from zoo.core.types import Batch, Candidates, Request
 from zoo.training.counting import CountingModel
-from zoo.training.likes import Likes, LikesGathered, power
+from zoo.training.likes import Likers, LikesGathered, power
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class NeighbourModel(CountingModel):
         self.start()
 
     @abstractmethod
-    def similar(self, likes: Likes) -> tuple[Any, Any, Any]:
+    def similar(self, likes: Likers) -> tuple[Any, Any, Any]:
         """Arrays `(N,)` of items, of the neighbours kept for them, and of their similarities above 0."""
 
     def start(self) -> None:
@@ -80,7 +80,7 @@ class NeighbourModel(CountingModel):
 
     def finish(self) -> None:
         """Builds the table of neighbours."""
-        self._store(*self.similar(self._gathered.all()))
+        self._store(*self.similar(self._gathered.all().by_item(self.schema.n_items + 1)))
         self.start()
 
     def _store(self, fixed: Any, other: Any, similarity: Any) -> None:
@@ -155,13 +155,12 @@ def decay(length: int, half_life: float | None) -> Any:
 
 
 def liked_together(
-    likes: Likes, size: int, k: int, own: float, other: float, activity: float = 0.0
+    likes: Likers, k: int, own: float, other: float, activity: float = 0.0
 ) -> tuple[Any, Any, Any]:
     """Arrays `(N,)` of items, of the `k` items most liked by the same users, and of their similarities.
 
     Args:
         likes: Who likes what.
-        size: Item ids are below it.
         k: Neighbours kept.
         own: Power of the item's popularity that divides.
         other: Power of the neighbour's popularity that divides.
@@ -169,7 +168,6 @@ def liked_together(
     """
     from zoo.kernels.pairs import nearest
 
-    offsets, users = likes.by_item(size)
-    weights = power(np.bincount(users, minlength=len(likes.users)), activity)
-    popularity = np.diff(offsets)
-    return nearest(offsets, users, weights, power(popularity, own), power(popularity, other), k)
+    weights = power(likes.activity, activity) if activity else np.ones(len(likes.users), np.float32)
+    scales = power(likes.popularity, own), power(likes.popularity, other)
+    return nearest(likes.offsets, likes.likers, weights, *scales, k)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from zoo.core.errors import UserError
 from zoo.core.schema import Schema
-from zoo.training.likes import Likes
+from zoo.training.likes import Likers, Likes
 from zoo.training.neighbours import NeighbourConfig, NeighbourModel
 
 
@@ -45,14 +45,16 @@ class OnlineModel(NeighbourModel):
         self.register_load_state_dict_post_hook(_forget)  # type: ignore[no-untyped-call]
 
     @abstractmethod
-    def open(self, likes: Likes) -> Live:
+    def open(self, likes: Likers) -> Live:
         """What events are added to from now on."""
 
     def finish(self) -> None:
         """Builds the table, and keeps the likes for updates."""
-        self._keep_likes(self._gathered.all())
+        likes = self._gathered.all().by_item(self.schema.n_items + 1)
         self._live = None
-        super().finish()
+        self._keep_likes(likes)
+        self._store(*self.similar(likes))
+        self.start()
 
     def update(self, user: int, item: int) -> None:
         """Adds one event of the behaviour that counts; an item that the user likes already changes nothing.
@@ -77,11 +79,12 @@ class OnlineModel(NeighbourModel):
         if self._live is None:
             offsets = self.like_offsets.numpy() if len(self.like_offsets) else np.zeros(1, np.int64)
             items = self.like_items.numpy().view(np.uint32)
-            self._live = self.open(Likes(self.like_users.numpy(), offsets, items))
+            known = Likes(self.like_users.numpy(), offsets, items)
+            self._live = self.open(known.by_item(self.schema.n_items + 1))
         return self._live
 
-    def _keep_likes(self, likes: Likes) -> None:
-        offsets, items = likes.both_ways(self.schema.n_items + 1)[1]
+    def _keep_likes(self, likes: Likers) -> None:
+        offsets, items = likes.by_user()
         self.like_users, self.like_offsets = torch.from_numpy(likes.users), torch.from_numpy(offsets)
         self.like_items = torch.from_numpy(items.view(np.int32))
 
@@ -100,14 +103,14 @@ class Live(ABC):
 
     Args:
         likes: Those there are.
-        size: Item ids are below it.
         k: Neighbours kept.
     """
 
-    def __init__(self, likes: Likes, size: int, k: int) -> None:
+    def __init__(self, likes: Likers, k: int) -> None:
         from zoo.kernels.rows import Rows
 
-        self.by_item, self.by_user = likes.both_ways(size)
+        self.by_item, self.by_user = (likes.offsets, likes.likers), likes.by_user()
+        size = len(likes.popularity)
         self.numbers = dict(zip(likes.users.tolist(), range(len(likes.users)), strict=True))
         self.liked = Rows(*self.by_user)
         self.stale = np.ones(size, bool)
@@ -154,13 +157,14 @@ class Live(ABC):
         row, place = self.kept.nonzero()
         return row, self.targets[row, place], self.similarities[row, place]
 
-    def likes(self) -> Likes:
+    def likes(self) -> Likers:
         """All likes, by key."""
         keys = np.fromiter(self.numbers, np.int64, len(self.numbers))
         order = np.argsort(keys)
         rows = [self.liked[user] for user in order]
         offsets = np.concatenate([[0], np.cumsum(self.liked.sizes[: len(order)][order])])
-        return Likes(keys[order], offsets, np.concatenate(rows) if rows else self.liked.pool[:0])
+        items = np.concatenate(rows) if rows else self.liked.pool[:0]
+        return Likes(keys[order], offsets, items).by_item(len(self.sizes))
 
     def _freshen(self, rows: Any) -> None:
         from zoo.kernels.best import unpacked

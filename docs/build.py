@@ -1,4 +1,4 @@
-"""`python -m docs.build` (or `make docs`): writes docs/models/ and the results in README.md."""
+"""`python -m docs.build` (or `make docs`): writes docs/models/, docs/results.md and tables of README.md."""
 
 from __future__ import annotations
 
@@ -6,9 +6,18 @@ import re
 from pathlib import Path
 
 from docs.pages import ROOT, pages
-from docs.results import markdown, published
+from docs.results import markdown, plain, published
 
 MARKER = re.compile(r"(<!-- results -->\n).*(<!-- /results -->)", re.DOTALL)
+
+FIRST = "ml-100k"
+"""The dataset whose results are in README.md."""
+RESULTS = """# Results
+
+All published records, made by the suites in `configs/suites/` and read from `leaderboard/records/`. The best entry of
+a stage stands first. A difference whose interval holds 0 is no difference; a random split leaks, and its numbers
+compare only with others of that split.
+"""
 
 
 def built() -> dict[Path, str]:
@@ -16,8 +25,9 @@ def built() -> dict[Path, str]:
     found = published()
     out = {Path("docs/models") / path: text for path, text in pages(found).items()}
     readme = (ROOT / "README.md").read_text()
-    filled = MARKER.sub(lambda match: f"{match[1]}\n{markdown(found)}\n\n{match[2]}", readme)
-    return {**out, Path("README.md"): filled}
+    short = markdown(plain(found, FIRST), short=True)
+    filled = MARKER.sub(lambda match: f"{match[1]}\n{short}\n\n{match[2]}", readme)
+    return {**out, Path("docs/results.md"): f"{RESULTS}\n{markdown(found)}\n", Path("README.md"): filled}
 
 
 def stale() -> list[Path]:

@@ -1,8 +1,8 @@
 """One event into `recall/online_item_cf` and `recall/online_swing` at the size of ML-1M.
 
 All but the last events of ML-1M are fitted, the others come one by one. What an event costs is told alone,
-and together with the next request of its user, who is served from what the event changed. With `--rows` the likes
-are generated, as many of them.
+and together with the next request of its user, who is served from what the event changed. With `--rows` as
+many likes are generated.
 """
 
 from __future__ import annotations

@@ -14,9 +14,9 @@ FIRST = "ml-100k"
 """The dataset whose results are in README.md."""
 RESULTS = """# Results
 
-All published records, made by the suites in `configs/suites/` and read from `leaderboard/records/`. The best of a
-stage stands first. A difference whose interval holds 0 is no difference. A random split leaks: its numbers compare
-only with others of that split.
+All published records, made by the suites in `configs/suites/` and read from `leaderboard/records/`. The best
+of a stage stands first. A difference whose interval holds 0 is no difference. A random split leaks: its
+numbers compare only with others of that split.
 """
 
 

@@ -102,7 +102,8 @@ class EASE(CountingModel):
         if int(pairs.sum()) * PAIR_COST > len(history) * size**2:
             chosen = history.new_zeros(len(history), size, dtype=self._gram.dtype)
             chosen[user, item] = 1
-            self._gram.addmm_(chosen.T, chosen)
+            for low, high in edges(size, 512):
+                self._gram[low:high, :high].addmm_(chosen[:, low:high].T, chosen[:, :high])
             return
         sizes = (pairs.cumsum(0) // PAIRS).unique_consecutive(return_counts=True)[1]
         for event in torch.arange(len(item), device=item.device).split(sizes.tolist()):

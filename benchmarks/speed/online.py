@@ -1,8 +1,8 @@
 """One event into `recall/online_item_cf` and `recall/online_swing` at the size of ML-1M.
 
-All but some events, drawn at random, are fitted; those come one by one. What an event costs is told alone, and
-together with the next request of its user, who is served from what the event changed. The likes of ML-1M are
-real (`ZOO_DATA`, or a download); with `--rows` they are generated, as many of them.
+All but some events, drawn at random, are fitted; those come one by one. What an event costs is told alone,
+and together with the next request of its user, who is served from what the event changed. The likes of ML-1M
+are real (`ZOO_DATA`, or a download); with `--rows` they are generated, as many of them.
 """
 
 from __future__ import annotations

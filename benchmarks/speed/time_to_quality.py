@@ -3,8 +3,8 @@
 Needs the real data (`ZOO_DATA`). Several of our entries take part, each fitted in a process of its own, so
 that what it compiles is on the clock; the fastest that reaches a level is `ours`, and named. A peer trains
 until the first pass that reaches it. Recall is that of the same users for all, at most `USERS`; measuring it
-is not on the clock, nor is preparing the log. A peer is given up after `PASSES`, or after `PATIENCE` times the
-seconds of our slowest entry that reached a level. On one thread seconds are of the processor.
+is not on the clock, nor is preparing the log. A peer is given up after `PASSES`, or after `PATIENCE` times
+the seconds of our slowest entry that reached a level. On one thread seconds are of the processor.
 """
 
 from __future__ import annotations
@@ -91,10 +91,12 @@ def race(dataset: str, threads: int) -> dict[str, float | str]:
 def _compared(
     at: str, ours: dict[float, str], others: dict[float, str], limit: float
 ) -> dict[str, float | str]:
-    """The fastest of each side, by seconds, and the ratio: `above` it where no peer was there in time."""
-    first, second = min(ours, default=float("inf")), min(others, default=limit)
+    """The fastest of each side, by seconds, and the ratio: above a number where no peer was there in time."""
+    if not ours:
+        return {f"{at}/ours": "none", f"{at}/ratio": "none"}
+    first, second = min(ours), min(others, default=limit)
     return {
-        f"{at}/ours": f"{ours.get(first, 'none')} {first:.3f}",
+        f"{at}/ours": f"{ours[first]} {first:.3f}",
         f"{at}/peer": f"{others.get(second, 'none')} {second:.3f}",
         f"{at}/ratio": f"{'' if others else 'above '}{second / first:.2f}",
     }

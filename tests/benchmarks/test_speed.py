@@ -68,12 +68,12 @@ def test_both_sides_of_the_two_tower_get_the_same_rows(tmp_path: Path) -> None:
         assert two_tower.epoch_of(snapshot, size, params)() > 0
 
 
-def test_a_race_ends_at_the_level_and_counts_training_alone(tmp_path: Path) -> None:
+def test_a_race_ends_at_its_levels_and_counts_training_alone(tmp_path: Path) -> None:
     train, answers = np.array([[0, 0], [0, 1], [1, 5], [2, 3]]), np.array([[0, 2], [1, 0], [1, 30]])
     np.save(tmp_path / "train.npy", train)
     np.save(tmp_path / "answers.npy", answers)
-    sizes = {"users": 3, "items": 40, "level": 0.6, "passes": 9}
-    (tmp_path / "sizes.json").write_text(json.dumps(sizes))
+    rules = {"users": 3, "items": 40, "levels": [0.6, 0.7, 0.8], "passes": 4, "limit": 60.0, "threads": 1}
+    (tmp_path / "race.json").write_text(json.dumps(rules))
     spec = importlib.util.spec_from_file_location("quality", two_tower.SCRIPTS / "quality.py")
     assert spec and spec.loader
     quality = importlib.util.module_from_spec(spec)
@@ -84,8 +84,11 @@ def test_a_race_ends_at_the_level_and_counts_training_alone(tmp_path: Path) -> N
     assert race.recall(users, items, chunk=2) == np.mean([1.0, 0.5])
     turns: list[int] = []
     found = race.run(lambda: turns.append(0), lambda: (users if len(turns) == 3 else -users, items))
-    assert found["passes"] == len(turns) == 3 and found["reached"] and found["recall"] == 0.75
-    assert not quality.Race(tmp_path).run(lambda: None, lambda: (-users, items))["reached"]
+    # Two of three levels, both in the third pass, and the passes ran out.
+    assert found["passes"] == len(turns) == 4 and found["recall"] == 0.25
+    assert len(found["reached"]) == 2 and found["reached"][0] == found["reached"][1] < found["seconds"]
+    race.limit = 0.0
+    assert race.run(lambda: None, lambda: (users, items))["passes"] == 0
 
 
 def test_every_name_has_something_to_measure() -> None:

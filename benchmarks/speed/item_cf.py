@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
+from benchmarks.machine import PeakMemory
 from benchmarks.speed.options import Options, versus
 from benchmarks.speed.peers import run_peer
 from benchmarks.speed.shapes import ROWS, save
@@ -100,7 +100,8 @@ def step(name: str, folder: Path) -> Steps:
     item += 1  # Ids of models start at 1.
     run(name, offsets[:4], item[: offsets[3]])
     model, lists, found = run(name, offsets, item)
-    found["peak_gib"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    # Not `ru_maxrss`, which a child has from the process that started it, here the one that made the likes.
+    found["peak_gib"] = PeakMemory().peak_mib() / 1024
     np.save(folder / "ours_offsets.npy", model.offsets[1:].numpy())
     np.save(folder / "ours_neighbours.npy", model.targets.numpy() - 1)
     np.save(folder / "ours_similarities.npy", model.similarities.numpy())

@@ -84,17 +84,18 @@ def race(dataset: str, threads: int) -> dict[str, float | str]:
         others = {
             side["reached"][place]: name for name, side in theirs.items() if len(side["reached"]) > place
         }
-        found |= _compared(f"at_{level}", ours, others, limit)
+        # Where no peer was there, all that is known is what the one that gave up first had taken.
+        found |= _compared(f"at_{level}", ours, others, min(side["seconds"] for side in theirs.values()))
     return found
 
 
 def _compared(
-    at: str, ours: dict[float, str], others: dict[float, str], limit: float
+    at: str, ours: dict[float, str], others: dict[float, str], least: float
 ) -> dict[str, float | str]:
     """The fastest of each side, by seconds, and the ratio: above a number where no peer was there in time."""
     if not ours:
         return {f"{at}/ours": "none", f"{at}/ratio": "none"}
-    first, second = min(ours), min(others, default=limit)
+    first, second = min(ours), min(others, default=least)
     return {
         f"{at}/ours": f"{ours[first]} {first:.3f}",
         f"{at}/peer": f"{others.get(second, 'none')} {second:.3f}",

@@ -92,7 +92,7 @@ def test_events_come_one_by_one(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_fastest_of_each_side_that_reaches_a_level_race(monkeypatch: pytest.MonkeyPatch) -> None:
-    mine = {"ease": {"seconds": 2.0, "recall": 0.27}, "ials": {"seconds": 0.5, "recall": 0.26}}
+    mine = {"ease": {"seconds": 2.0, "recall": 0.28}, "ials": {"seconds": 0.5, "recall": 0.26}}
     theirs = {"implicit_als": [1.0, 5.0], "implicit_bpr": [1.5], "recbole_bpr": []}
     rules: dict[str, Any] = {}
     monkeypatch.setattr(time_to_quality, "run_ours", lambda dataset, name, threads: mine[name])
@@ -110,4 +110,7 @@ def test_the_fastest_of_each_side_that_reaches_a_level_race(monkeypatch: pytest.
         "2.00",
     )
     assert (found["at_0.265/ours"], found["at_0.265/ratio"]) == ("ease 2.000", "2.50")
-    assert found["at_0.275/ours"] == "none" and found["at_0.275/ratio"] == "none"
+    # No peer was there when it gave up after 6 seconds.
+    assert (found["at_0.275/ours"], found["at_0.275/ratio"]) == ("ease 2.000", "above 3.00")
+    mine["ease"]["recall"] = 0.27
+    assert time_to_quality.race("movielens1m_m1", 1)["at_0.275/ratio"] == "none"

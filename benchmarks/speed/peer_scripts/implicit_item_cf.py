@@ -6,7 +6,6 @@ Runs in a venv of its own: `python implicit_item_cf.py FOLDER K N THREADS`.
 """
 
 import json
-import resource
 import sys
 import time
 from pathlib import Path
@@ -28,7 +27,9 @@ model.fit(likes, show_progress=False)
 fitted = clock()
 ids, _ = model.recommend(np.arange(likes.shape[0]), likes, N=n, filter_already_liked_items=True)
 done = clock()
-peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+# Not `ru_maxrss`, which a child has from the process that started it.
+status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+peak = int(status["VmHWM"].split()[0]) / 2**20
 similar = model.similarity.tocsr()
 np.save(folder / "peer_offsets.npy", similar.indptr)
 np.save(folder / "peer_neighbours.npy", similar.indices)

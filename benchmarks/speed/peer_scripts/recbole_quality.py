@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import tempfile
 from pathlib import Path
@@ -21,6 +22,7 @@ def main(folder: Path, options: dict[str, Any]) -> None:
     race = Race(folder)
     logging.disable(logging.CRITICAL)
     with tempfile.TemporaryDirectory() as temp:
+        os.chdir(temp)  # It writes logs to where it runs.
         (Path(temp) / "log").mkdir()
         rows = [f"u{u}\ti{i}" for u, i in race.train.tolist()]
         text = "\n".join(["user_id:token\titem_id:token", *rows])

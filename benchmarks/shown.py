@@ -60,14 +60,23 @@ def rows(world: World) -> tuple[Shown, Shown]:
     for side, mask in sides.items():
         if not mask.any():
             raise UserError(f"protocol {world.protocol.label}: no row that was shown is {side}")
+    one, other = (shown_where(world, mask) for mask in sides.values())
+    return one, other
+
+
+def rows_after(world: World) -> Shown:
+    """The requests after the measured window: where that is for validation, those of the test."""
+    events = world.events
+    return shown_where(world, ~events.known(world.split.until()) & events.flags[_behaviour(world)])
+
+
+def shown_where(world: World, mask: Tensor) -> Shown:
+    """The requests of the events where `mask` `(E,)`."""
     # Without ids, times and users nothing tells which rows belong to one request.
     named = "request_id" in world.log.events.column_names
-    together = named or not (events.nameless or world.config.clock == "none")
-    one, other = (
-        Shown.of(events, index, world.split.past(index), together)
-        for index in (mask.nonzero().squeeze(1) for mask in sides.values())
-    )
-    return one, other
+    together = named or not (world.events.nameless or world.config.clock == "none")
+    index = mask.nonzero().squeeze(1)
+    return Shown.of(world.events, index, world.split.past(index), together)
 
 
 def shown_schema(snapshot: Snapshot) -> Schema:

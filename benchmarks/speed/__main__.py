@@ -11,7 +11,7 @@ from importlib import import_module
 import benchmarks.speed
 from benchmarks.speed.options import Options
 
-PARTS = {"__main__", "ctr", "options", "peers", "shapes"}
+PARTS = {"__main__", "click_rows", "ctr", "options", "peers", "shapes"}
 """Modules that measure nothing."""
 
 

@@ -17,18 +17,26 @@ def main(folder: Path, name: str, batch_size: int) -> None:
     """Times an epoch, its loader included."""
     _, sizes = load(folder)
     torch.manual_seed(0)
+    model = compiled(folder, name, sizes)
+    # Without workers, as ours: a thread is what both get.
+    file = str(folder / "rows.npz")
+    loader = NpzDataLoader(model.feature_map, file, batch_size, shuffle=True, num_workers=0)
+    tell(lambda: model.train_epoch(loader))
+
+
+def compiled(
+    folder: Path, name: str, sizes: dict[str, Any], lr: float = 1e-3, decay: float | None = None
+) -> BaseModel:
+    """A model ready for epochs of training, which it does not interrupt to evaluate itself."""
     features = feature_map(folder, name, sizes)
-    options = {"model_root": str(folder), "metrics": ["AUC"], "verbose": 0}
+    options = {"model_root": str(folder), "metrics": ["AUC"], "verbose": 0, "embedding_regularizer": decay}
     model: BaseModel = MODELS[name](features, sizes, **options)
     tasks = len(features.labels)
-    model.compile("adam", ["binary_crossentropy"] * tasks if tasks > 1 else "binary_crossentropy", lr=1e-3)
+    model.compile("adam", ["binary_crossentropy"] * tasks if tasks > 1 else "binary_crossentropy", lr=lr)
     model.reset_parameters()
     model._max_gradient_norm, model._total_steps, model._stop_training = 10.0, 0, False
-    # No evaluation, which is not what is measured.
     model._eval_steps = 10**9
-    # Without workers, as ours: a thread is what both get.
-    loader = NpzDataLoader(features, str(folder / "rows.npz"), batch_size, shuffle=True, num_workers=0)
-    tell(lambda: model.train_epoch(loader))
+    return model
 
 
 def feature_map(folder: Path, name: str, sizes: dict[str, Any]) -> FeatureMap:
@@ -37,6 +45,10 @@ def feature_map(folder: Path, name: str, sizes: dict[str, Any]) -> FeatureMap:
     for key, size in sizes["vocab"].items():
         found.features[key] = {"type": "categorical", "source": "", "vocab_size": size}
     found.features |= {key: {"type": "numeric", "source": ""} for key in sizes["numbers"]}
+    for key, (size, length) in sizes.get("multi", {}).items():
+        ids = {"vocab_size": size, "max_len": length, "padding_idx": 0}
+        pooled = {"feature_encoder": "layers.MaskedAveragePooling()"}
+        found.features[key] = {"type": "sequence", "source": "", **ids, **pooled}
     found.num_fields = len(found.features)
     if name == "din":
         past = {"vocab_size": sizes["vocab"]["item_id"], "max_len": sizes["history"], "padding_idx": 0}
@@ -55,7 +67,9 @@ class DeepFM(BaseModel):
         dim = sizes["embed_dim"]
         self.embedding = layers.FeatureEmbedding(features, dim)
         self.fm = layers.FactorizationMachine(features)
-        self.mlp = layers.MLP_Block(features.num_fields * dim, sizes["hidden"], output_dim=1)
+        self.mlp = layers.MLP_Block(
+            features.num_fields * dim, sizes["hidden"], output_dim=1, dropout_rates=sizes.get("dropout", 0.0)
+        )
 
     def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:
         """Probabilities."""
@@ -72,7 +86,7 @@ class DCNv2(BaseModel):
         self.embedding = layers.FeatureEmbedding(features, sizes["embed_dim"])
         dim = features.num_fields * sizes["embed_dim"]
         self.crosses = layers.CrossNetV2(dim, sizes["cross_layers"])
-        self.mlp = layers.MLP_Block(dim, sizes["hidden"])
+        self.mlp = layers.MLP_Block(dim, sizes["hidden"], dropout_rates=sizes.get("dropout", 0.0))
         self.out = nn.Linear(dim + sizes["hidden"][-1], 1)
 
     def forward(self, inputs: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -33,8 +33,11 @@ def main(folder: Path, name: str, batch_size: int) -> None:
 
 def model_of(name: str, sizes: dict[str, Any]) -> torch.nn.Module:
     """As its examples make it; its MLPs have batch norm, and its DIN takes no numbers."""
-    dim, vocab, mlp = sizes["embed_dim"], sizes["vocab"], {"dims": sizes["hidden"], "dropout": 0.0}
+    dim, vocab = sizes["embed_dim"], sizes["vocab"]
+    mlp = {"dims": sizes["hidden"], "dropout": sizes.get("dropout", 0.0)}
     ids = [SparseFeature(key, vocab_size=size, embed_dim=dim) for key, size in vocab.items()]
+    for key, (size, _) in sizes.get("multi", {}).items():
+        ids.append(SequenceFeature(key, vocab_size=size, embed_dim=dim, pooling="mean", padding_idx=0))
     every = [*ids, *(DenseFeature(key) for key in sizes["numbers"])]
     if name == "deepfm":
         return DeepFM(every, ids, mlp)

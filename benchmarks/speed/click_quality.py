@@ -13,8 +13,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -25,7 +24,7 @@ from torch import Tensor
 
 from benchmarks.evaluate import Measured
 from benchmarks.fit import Artifacts, fit, new_model
-from benchmarks.intervals import paired_difference
+from benchmarks.intervals import paired_difference, replicates
 from benchmarks.shown_metrics import Predicted, predicted
 from benchmarks.shown_metrics import measure as add_metrics
 from benchmarks.speed.click_rows import Clicks, labels_of
@@ -54,6 +53,7 @@ SIZES: dict[str, Any] = {
 }
 MODELS: dict[str, dict[str, Any]] = {"deepfm": {}, "dcn_v2": {"num_layers": SIZES["cross_layers"]}}
 """With what options of ours they have the sizes above."""
+KEYS = ("auc", "logloss")
 
 
 @dataclass(frozen=True)
@@ -114,15 +114,15 @@ class Bench:
 
     def compare(self, model: str) -> dict[str, float | str]:
         """The numbers of each side's best trial."""
-        with self._files() as files:
-            best = {side: self._best(side, model, files) for side in SIDES}
+        with tempfile.TemporaryDirectory() as files:
+            best = {side: self._best(side, model, Path(files)) for side in SIDES}
         measured = {side: self._measured(result) for side, result in best.items()}
         found: dict[str, float | str] = {}
         for side, result in best.items():
             metrics, trial = measured[side].metrics, result.trial
             found |= {f"{side}/{key}": round(metrics[f"{key}/{self.clicks.task}"].mean, 5) for key in KEYS}
             chosen = f"lr {trial.lr:g}, decay {trial.decay:g}, epoch {result.epoch}"
-            found |= {f"{side}/chosen": chosen, f"{side}/seconds": round(result.seconds, 1)}
+            found |= {f"{side}/chosen": chosen, f"{side}/seconds": round(result.seconds, 2)}
             if side != "ours":
                 found |= {
                     f"ahead_of_{side}/{key}": self._difference(measured["ours"], measured[side], key)
@@ -132,16 +132,14 @@ class Bench:
 
     def _difference(self, ours: Measured, theirs: Measured, key: str) -> str:
         name = f"{key}/{self.clicks.task}"
-        both = [[(side.metrics[name].mean, side.arrays[f"boot/{name}"])] for side in (ours, theirs)]
-        found = paired_difference(*both)
+        one, other = ([(side.metrics[name].mean, replicates(side.arrays, name))] for side in (ours, theirs))
+        found = paired_difference(one, other)
         return f"{found.mean:+.5f} [{found.lo:+.5f}, {found.hi:+.5f}]"
 
     def _measured(self, result: Result) -> Measured:
         """The metrics of the test, as the harness has them."""
-        measured = Measured()
-        add_metrics(
-            measured, Predicted({self.clicks.task: result.logits}, {}), self.clicks.test, self.clicks.task
-        )
+        measured, found = Measured(), Predicted({self.clicks.task: result.logits}, {})
+        add_metrics(measured, found, self.clicks.test, self.clicks.task)
         return measured
 
     def _best(self, side: str, model: str, files: Path) -> Result:
@@ -150,8 +148,9 @@ class Bench:
 
     def _result(self, side: str, model: str, trial: Trial, files: Path) -> Result:
         """Of a trial that ran earlier, or runs now."""
-        recipe = {"dataset": self.clicks.fingerprint, "without": list(self.clicks.without), "side": side}
-        recipe |= {"model": model, "trial": asdict(trial), "sizes": SIZES, "peer": PEERS.get(side, [])}
+        recipe: dict[str, Any] = {"dataset": self.clicks.fingerprint, "without": list(self.clicks.without)}
+        recipe |= {"side": side, "peer": PEERS.get(side, []), "model": model}
+        recipe |= {"trial": asdict(trial), "sizes": SIZES}
 
         def make(folder: Path) -> None:
             told, logits = self._run(side, model, trial, files)
@@ -167,20 +166,11 @@ class Bench:
     def _run(self, side: str, model: str, trial: Trial, files: Path) -> tuple[dict[str, Any], Tensor]:
         if side == "ours":
             return ours(self.clicks, model, trial)
-        if not (files / "sizes.json").exists():
+        if not (files / "sizes.json").exists():  # Where all trials ran earlier, nobody reads it.
             self.clicks.export(files, SIZES)
         arguments = (SCRIPTS / SIDES[side], str(files), model, json.dumps(asdict(trial)))
         told = run_peer(side, *arguments, threads=self.threads)
         return told, torch.from_numpy(np.load(files / "predicted.npy")).double().logit(1e-12)
-
-    @contextmanager
-    def _files(self) -> Iterator[Path]:
-        """A folder for the rows of the peers, which are written once a trial asks for them."""
-        with tempfile.TemporaryDirectory() as temp:
-            yield Path(temp)
-
-
-KEYS = ("auc", "logloss")
 
 
 def ours(clicks: Clicks, name: str, trial: Trial) -> tuple[dict[str, Any], Tensor]:

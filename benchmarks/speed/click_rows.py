@@ -34,7 +34,7 @@ class Clicks:
     Attributes:
         name: Of the dataset.
         fingerprint: Of what it holds.
-        task: What is predicted.
+        task: What is predicted, and nothing else by any side.
         data: Training and validation.
         after: The test.
         without: Features that no side gets.
@@ -51,8 +51,10 @@ class Clicks:
     def of(cls, world: World, fingerprint: str, without: Sequence[str] = ()) -> Clicks:
         """The rows of a world whose measured window is for validation."""
         data, config = ShownData.of(world), world.config
+        task = config.schema.choice
+        schema = replace(data.schema, tasks=tuple(t for t in data.schema.tasks if t.name == task))
         after = replace(data.test, shown=rows_after(world))
-        return cls(config.name, fingerprint, config.schema.choice, data, after, without)
+        return cls(config.name, fingerprint, task, replace(data, schema=schema), after, without)
 
     @classmethod
     def named(cls, dataset: str, protocol: str, without: Sequence[str] = ()) -> Clicks:
@@ -71,8 +73,8 @@ class Clicks:
     @property
     def features(self) -> tuple[Feature, ...]:
         """What every side reads: all but histories, and the ids of users that are no feature."""
-        roles = ("user", "context", "item_id", "item", "item_stat", "column", "cross")
-        return self.data.schema.leaving_out(self.without).having(*roles)
+        schema = self.data.schema.leaving_out(self.without)
+        return schema.having("user", "context", "item_id", "item", "item_stat", "column", "cross")
 
     def export(self, folder: Path, sizes: Mapping[str, Any]) -> None:
         """Writes `train.npz`, `validation.npz`, `test.npz`, and the vocabularies beside `sizes` in JSON."""

@@ -41,7 +41,7 @@ class Part:
 
 
 class Race:
-    """One trial: the rows of `argv[1]`, the model that `argv[2]` names, and the numbers in JSON of `argv[3]`."""
+    """One trial, by the command line: folder of the rows, name of the model, its numbers in JSON."""
 
     def __init__(self) -> None:
         self.folder, self.name = Path(sys.argv[1]), sys.argv[2]

@@ -9,12 +9,13 @@ from torch import nn
 class Stopper:
     """FuxiCTR's rule, and the weights of the best epoch.
 
-    An epoch without a higher AUC on the validation rows divides the learning rate by ten; two in a row end it.
+    An epoch without a higher AUC on the validation rows divides the learning rate by ten; `patience` of them
+    in a row end the training.
 
     Args:
         model: Whose weights are kept.
         optimizer: Whose learning rate falls.
-        patience: Epochs in a row without a gain that end the training.
+        patience: Epochs.
 
     Attributes:
         best: The highest AUC so far.
